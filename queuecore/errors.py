@@ -1,0 +1,162 @@
+"""Every error of the library.
+
+    QueueError
+    ├── BrokerUnavailable       Redis did not answer; nothing is known to be lost, try again later
+    ├── QueueFull               Redis is at its memory limit and takes no new jobs
+    ├── JobNotFound             no job has this id (any more)
+    ├── StateConflict           the job's state does not allow what was asked
+    ├── InvalidArguments        the arguments do not fit the handler's signature
+    ├── PayloadTooLarge         arguments, result, progress or checkpoint over its limit
+    ├── UnknownKind             no handler is registered for this kind
+    ├── HandlerError            a handler is declared wrongly
+    ├── IdempotencyConflict     the key was used before, for something else
+    ├── AttemptFenced           the attempt no longer owns its job
+    ├── RunnerForgotten         the runner was given up and its jobs taken from it
+    ├── JobFailed               the awaited job failed
+    └── JobCancelled            the awaited job was cancelled
+
+    Permanent, Retry            raised *by* handlers to say how their attempt is to end
+"""
+
+from __future__ import annotations
+
+
+class QueueError(Exception):
+    """Base of everything this library raises to its callers."""
+
+
+class BrokerUnavailable(QueueError):
+    """Redis did not answer in time; a repeated call is safe, every script is idempotent."""
+
+    def __init__(self, reason: str, *, retry_after: float = 2.0) -> None:
+        super().__init__(f"Redis is unavailable ({reason}); try again in {retry_after:g} s")
+        self.retry_after = retry_after  # seconds
+
+
+class QueueFull(QueueError):
+    """Redis is at its memory limit: running jobs go on, new ones are refused."""
+
+    def __init__(self) -> None:
+        super().__init__("Redis is at its memory limit (maxmemory) and takes no new jobs; free memory or raise the limit")
+
+
+class JobNotFound(QueueError):
+    """No job has this id: it never existed, was deleted, or its retention is over."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job has the id {job_id!r}")
+        self.job_id = job_id
+
+
+class StateConflict(QueueError):
+    """The job's state does not allow what was asked; nothing was changed."""
+
+    def __init__(self, job_id: str, state: str, wanted: str) -> None:
+        super().__init__(f"job {job_id} is {state}, so it cannot be {wanted}")
+        self.job_id = job_id
+        self.state = state
+        self.wanted = wanted
+
+
+class InvalidArguments(QueueError):
+    """The arguments do not fit the handler's signature."""
+
+    def __init__(self, kind: str, reason: str, *, argument: str | None = None) -> None:
+        where = f"argument {argument!r} of {kind}" if argument else f"arguments of {kind}"
+        super().__init__(f"{where}: {reason}")
+        self.kind = kind
+        self.reason = reason
+        self.argument = argument
+
+
+class PayloadTooLarge(QueueError):
+    """Something that is to be stored with a job is over its limit; it names itself."""
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(f"{what}: {size} bytes, at most {limit} are allowed; keep large data in a file")
+        self.what = what
+        self.size = size  # bytes
+        self.limit = limit  # bytes
+
+
+class UnknownKind(QueueError):
+    """No handler is registered for this kind."""
+
+    def __init__(self, kind: str, known: tuple[str, ...] = ()) -> None:
+        choices = f"; known kinds: {', '.join(known)}" if known else ""
+        super().__init__(f"no handler for the kind {kind!r}{choices}")
+        self.kind = kind
+
+
+class HandlerError(QueueError):
+    """A handler is declared wrongly: its name, signature or options cannot work."""
+
+
+class IdempotencyConflict(QueueError):
+    """The idempotency key was used before, with other content."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"this idempotency key already belongs to job {job_id}, which was made from other content")
+        self.job_id = job_id
+
+
+class AttemptFenced(QueueError):
+    """The attempt no longer owns its job; what it wanted to write was not written."""
+
+    def __init__(self, job_id: str, attempt: int) -> None:
+        super().__init__(f"job {job_id}: attempt {attempt} no longer owns it, nothing was written")
+        self.job_id = job_id
+        self.attempt = attempt
+
+
+class RunnerForgotten(QueueError):
+    """The runner missed its heartbeats and was given up: its jobs are in line again, it may claim no more."""
+
+    def __init__(self, runner_id: str, fenced: list[str] | None = None) -> None:
+        super().__init__(f"runner {runner_id} was given up after missed heartbeats; its jobs were taken from it")
+        self.runner_id = runner_id
+        self.fenced = fenced or []  # ids of the jobs whose outcome came too late in this very call
+
+
+class JobFailed(QueueError):
+    """The awaited job failed; `type`, `title` and `detail` are those of its last attempt."""
+
+    def __init__(self, job_id: str, *, type: str, title: str, detail: str = "") -> None:
+        super().__init__(f"job {job_id} failed: {title}" + (f" ({detail})" if detail else ""))
+        self.job_id = job_id
+        self.type = type
+        self.title = title
+        self.detail = detail
+
+
+class JobCancelled(QueueError):
+    """The awaited job was cancelled."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job {job_id} was cancelled")
+        self.job_id = job_id
+
+
+class Permanent(Exception):
+    """Raise it in a handler when another attempt cannot help: the job fails at once.
+
+    Args:
+        title: what was wrong, a sentence for the person who sent the job.
+        detail: what to do about it, or where exactly it happened.
+        type: a stable word for programs, such as `not-a-table`.
+    """
+
+    def __init__(self, title: str, detail: str = "", *, type: str = "permanent") -> None:
+        super().__init__(title)
+        self.title = title
+        self.detail = detail
+        self.type = type
+
+
+class Retry(Exception):
+    """Raise it in a handler to end the attempt and be started again after `delay` seconds; spends an attempt."""
+
+    def __init__(self, *, delay: float = 0.0, reason: str = "the handler asked to be retried") -> None:
+        super().__init__(reason)
+        self.delay = delay  # seconds
+        self.reason = reason

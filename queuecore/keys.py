@@ -1,0 +1,130 @@
+"""The names of everything in Redis. Nobody else builds a key.
+
+All keys of a queue share the hash tag `{queue}`, so that every script runs on one
+node of a Redis Cluster. Lua gets the common beginning as `KEYS[1]` and the same
+words from `lua_constants()`. docs/redis-keys.md describes each key.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from typing import Final
+
+from .errors import JobNotFound
+
+TOKEN_BYTES: Final = 16  # 128 random bits: knowing the id is the right to see the job
+JOB_ID: Final = re.compile(r"([a-z][a-z0-9_]{0,31})\.([A-Za-z0-9_-]{22})", re.ASCII)
+QUEUE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
+
+# The fields of a job's hash. One letter each: a name is stored again in every job.
+FIELDS: Final = {
+    "STATE": "s",
+    "SPEC": "p",  # msgpack array: schema version, kind, arguments, overrides; never changes
+    "CREATED": "c",  # ms
+    "SEQ": "n",  # number in its line; minus the line's start = index in the list
+    "LINE": "l",  # absent: normal
+    "OWNER": "o",  # absent: nobody's
+    "ATTEMPT": "a",  # number of claims so far, the fencing token
+    "FAILURES": "f",  # attempts that failed, of this series
+    "CRASHES": "x",  # attempts whose runner or process died, of this series
+    "MAX_CRASHES": "m",  # absent: DEFAULT_MAX_CRASHES
+    "VERSION": "v",  # absent: 1; grows with every change
+    "RUNNER": "r",  # who has or had the latest attempt
+    "STARTED": "b",  # ms, of the latest attempt
+    "FINISHED": "e",  # ms
+    "DUE": "d",  # ms, while scheduled
+    "RESULT": "y",  # msgpack
+    "ERROR": "z",  # JSON, of a failed job
+    "PROGRESS": "g",  # msgpack
+    "PROGRESSED": "u",  # ms
+    "CHECKPOINT": "k",  # msgpack
+    "CANCEL": "q",  # 1: asked for while running
+    "WATCH": "w",  # clients to be told of the next change
+}
+
+DEFAULT_MAX_CRASHES: Final = 3
+HISTORY_LENGTH: Final = 20  # attempts kept in a job's history
+LOG_LENGTH: Final = 200  # log lines kept with a job
+
+# The beginnings of key names after `<prefix>:{<queue>}:`; those that end in a colon are followed by an id.
+NAMES: Final = {
+    "JOB": "job:",  # HASH   one job
+    "HISTORY": "history:",  # LIST   ended attempts that were not successful, JSON
+    "LOG": "log:",  # LIST   lines a handler logged
+    "LINE_OF": "line:",  # LIST   tokens in line
+    "LINES": "lines",  # HASH   per line: how many left its head; <line>.holes: cancelled entries still inside
+    "SCHEDULED": "scheduled",  # ZSET   token by due time
+    "COMPLETED": "completed",  # LIST   tokens in the order they were completed
+    "FAILED": "failed",  # ZSET   token by time
+    "CANCELLED": "cancelled",  # ZSET   token by time
+    "RECENT": "recent",  # LIST   tokens in the order they were enqueued
+    "OWNED": "owned:",  # ZSET   one owner's tokens by creation
+    "UNIQUE": "unique:",  # STRING token and fingerprint behind an idempotency key, with a time to live
+    "RUNNERS": "runners",  # HASH   registered runners, JSON
+    "RUNNING": "running:",  # SET    tokens a runner has claimed
+    "ALIVE": "alive:",  # STRING heartbeat of a runner, with a time to live
+    "CALL": "call:",  # STRING a runner's latest call and its answer, with a time to live
+    "IDLE": "idle",  # SET    runners with free slots and nothing to claim
+    "CANCELLING": "cancelling",  # HASH   running jobs with a cancel asked for: token to runner
+    "STATISTICS": "statistics",  # HASH   counters
+    "RECOVERY": "recovery",  # HASH   when recovery last looked, and until when it judges nobody
+    "CONTROL": "control:",  # channel of a runner
+    "CHANGED": "changed:",  # channel of a client that waits for jobs
+}
+
+
+class Keys:
+    """The keys of one queue."""
+
+    __slots__ = ("base", "queue")
+
+    def __init__(self, prefix: str, queue: str) -> None:
+        if not QUEUE_NAME.fullmatch(queue):
+            raise ValueError(f"queue name {queue!r}: lower-case letters, digits and _, a letter first, at most 32")
+        self.queue = queue
+        self.base = f"{prefix}:{{{queue}}}:"
+
+    def of(self, name: str, end: str = "") -> str:
+        """The key called `name` in NAMES, for example `of("JOB", token)`."""
+        return f"{self.base}{NAMES[name]}{end}"
+
+
+def queues_key(prefix: str) -> str:
+    """SET of the names of all queues ever used; the one key outside a queue's tag."""
+    return f"{prefix}:queues"
+
+
+def new_job_id(queue: str) -> str:
+    """A new id: the queue's name and 128 random bits, so that a job is found by its id alone."""
+    return f"{queue}.{new_token()}"
+
+
+def new_token() -> str:
+    """22 characters of base64url that carry 128 random bits."""
+    return base64.urlsafe_b64encode(os.urandom(TOKEN_BYTES))[:22].decode("ascii")
+
+
+def split_job_id(job_id: str) -> tuple[str, str]:
+    """Queue and token of an id.
+
+    Raises:
+        JobNotFound: the text has not the form of an id, so no job can have it.
+    """
+    match = JOB_ID.fullmatch(job_id)
+    if match is None:
+        raise JobNotFound(job_id[:80])
+    return match[1], match[2]
+
+
+def lua_constants() -> str:
+    """The words above as Lua locals, one line, put in front of every script."""
+    pairs = [(name, repr(text)) for name, text in FIELDS.items()]
+    pairs += [(f"K_{name}", repr(text)) for name, text in NAMES.items()]
+    pairs += [
+        ("DEFAULT_MAX_CRASHES", str(DEFAULT_MAX_CRASHES)),
+        ("HISTORY_LENGTH", str(HISTORY_LENGTH)),
+        ("LOG_LENGTH", str(LOG_LENGTH)),
+    ]
+    return f"local {','.join(name for name, _ in pairs)} = {','.join(value for _, value in pairs)}"
