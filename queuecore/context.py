@@ -12,11 +12,10 @@ from typing import Any
 
 import msgspec
 
-from queuecore.errors import PayloadTooLarge
-from queuecore.job import Progress, Step
-from queuecore.progress import ProgressMeter, ProgressReport
+from .errors import PayloadTooLarge
+from .job import MAX_CHECKPOINT_BYTES, Progress, Step
+from .progress import ProgressMeter, ProgressReport
 
-MAX_CHECKPOINT_BYTES = 64 * 1024
 MAX_LOG_LINE_CHARACTERS = 2_000
 MAX_LOG_LINES_KEPT = 100
 
@@ -160,9 +159,7 @@ class JobContext:
             raise ValueError(f"job {self.job_id}: only a detached context keeps its last progress")
         if self._report is None:
             return None
-        return self._detached.measure(
-            self._report, now=time.monotonic(), now_ms=time.time_ns() // 1_000_000
-        )
+        return self._detached.measure(self._report, now=time.monotonic(), now_ms=time.time_ns() // 1_000_000)
 
     def ask_to_cancel(self) -> None:
         """Make `cancelled` true. For whoever runs the handler, not for the handler."""

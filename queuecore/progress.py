@@ -9,7 +9,7 @@ import math
 
 import msgspec
 
-from queuecore.job import Progress, Step
+from .job import Progress, Step
 
 # A running job never shows 100 %: that is said only by a result that can be had.
 LARGEST_FRACTION = 0.999

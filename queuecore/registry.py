@@ -16,9 +16,10 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Type
 
 import msgspec
 
-from queuecore.context import JobContext
-from queuecore.errors import InvalidArguments, UnknownKind
-from queuecore.retry import Backoff
+from .context import JobContext
+from .errors import HandlerError, InvalidArguments, UnknownKind
+from .keys import QUEUE_NAME
+from .retry import Backoff
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,7 +31,6 @@ DEFAULT_RETRIES = 3
 DEFAULT_MAX_CRASHES = 3
 
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
-_QUEUE = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 _LONGEST_KIND = 64
 
 
@@ -74,7 +74,7 @@ def handler(
         title: what people read; by default the first line of the docstring.
 
     Raises:
-        TypeError, ValueError: the function or an option is not fit; the message says why.
+        HandlerError: the function or an option is not fit; the message says why.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
@@ -154,7 +154,9 @@ class Handler(Generic[P, R]):
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise InvalidArguments(_argument_of_type_error(str(error)), f"{error}") from error
+            raise InvalidArguments(
+                self.kind, str(error), argument=_argument_of_type_error(str(error))
+            ) from error
         return self.encode_mapping(bound.arguments)
 
     def encode_mapping(self, arguments: Mapping[str, Any]) -> bytes:
@@ -166,7 +168,7 @@ class Handler(Generic[P, R]):
         try:
             encoded = msgspec.msgpack.encode(arguments)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise InvalidArguments("", f"cannot be stored: {error}") from error
+            raise InvalidArguments(self.kind, f"cannot be stored: {error}") from error
         self.decode(encoded)
         return encoded
 
@@ -179,7 +181,7 @@ class Handler(Generic[P, R]):
         try:
             return self._decoder.decode(encoded)
         except msgspec.DecodeError as error:
-            raise _explain(error) from error
+            raise _explain(self.kind, error) from error
 
     def invoke(self, ctx: JobContext, arguments: msgspec.Struct) -> Any:
         """Call the function with decoded arguments; a coroutine where it is a coroutine function."""
@@ -209,24 +211,24 @@ class Handler(Generic[P, R]):
 
     def _check_options(self, is_coroutine: bool) -> None:
         if len(self.kind) > _LONGEST_KIND or not _KIND.match(self.kind):
-            raise ValueError(
+            raise HandlerError(
                 f"kind {self.kind!r}: a kind is lower case words joined by dots, "
                 f"at most {_LONGEST_KIND} characters, such as 'file.clean'"
             )
         if self.runs not in typing.get_args(Runs):
-            raise ValueError(f"kind {self.kind}: runs={self.runs!r}, allowed: 'async', 'thread', 'process'")
+            raise HandlerError(f"kind {self.kind}: runs={self.runs!r}, allowed: 'async', 'thread', 'process'")
         if is_coroutine != (self.runs == "async"):
             fit = "async def" if self.runs == "async" else "def"
-            raise TypeError(f"kind {self.kind}: runs={self.runs!r} needs a function made with `{fit}`")
-        if not _QUEUE.match(self.queue):
-            raise ValueError(
+            raise HandlerError(f"kind {self.kind}: runs={self.runs!r} needs a function made with `{fit}`")
+        if not QUEUE_NAME.fullmatch(self.queue):
+            raise HandlerError(
                 f"kind {self.kind}: queue {self.queue!r} is not a queue's name: lower case letters, "
                 "digits and underscores, at most 32 characters, a letter first"
             )
         if self.timeout is not None and not self.timeout > 0:
-            raise ValueError(f"kind {self.kind}: timeout={self.timeout!r}, it must be more than 0 or None")
+            raise HandlerError(f"kind {self.kind}: timeout={self.timeout!r}, it must be more than 0 or None")
         if self.retries < 0 or self.max_crashes < 1:
-            raise ValueError(
+            raise HandlerError(
                 f"kind {self.kind}: retries={self.retries!r} must be at least 0, "
                 f"max_crashes={self.max_crashes!r} at least 1"
             )
@@ -236,7 +238,7 @@ class Registry:
     """The kinds of job that a process knows.
 
     Raises:
-        ValueError: two handlers have the same kind.
+        HandlerError: two handlers have the same kind.
     """
 
     def __init__(self, handlers: Iterable[Handler[..., Any]] = ()) -> None:
@@ -253,7 +255,7 @@ class Registry:
 
         Raises:
             ImportError: a module cannot be imported.
-            ValueError: two handlers have the same kind.
+            HandlerError: two handlers have the same kind.
         """
         registry = cls()
         for name in modules:
@@ -267,7 +269,7 @@ class Registry:
         try:
             return self._handlers[kind]
         except KeyError:
-            raise UnknownKind(kind) from None
+            raise UnknownKind(kind, tuple(self.kinds())) from None
 
     def __contains__(self, kind: object) -> bool:
         return kind in self._handlers
@@ -289,7 +291,7 @@ class Registry:
     def _add(self, new: Handler[..., Any]) -> None:
         known = self._handlers.setdefault(new.kind, new)
         if known is not new:
-            raise ValueError(
+            raise HandlerError(
                 f"kind {new.kind!r} has two handlers: {_place(known.function)} and {_place(new.function)}"
             )
 
@@ -303,14 +305,12 @@ def _import_with_submodules(name: str) -> Iterator[ModuleType]:
             yield from _import_with_submodules(found.name)
 
 
-def _parameters(
-    kind: str, function: Callable[..., Any]
-) -> tuple[list[inspect.Parameter], dict[str, Any]]:
+def _parameters(kind: str, function: Callable[..., Any]) -> tuple[list[inspect.Parameter], dict[str, Any]]:
     parameters = list(inspect.signature(function).parameters.values())
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except NameError as error:
-        raise TypeError(
+        raise HandlerError(
             f"kind {kind}: {error} where {_place(function)} is read; the types of a handler's "
             "arguments must be imported when it runs, not only under TYPE_CHECKING"
         ) from error
@@ -318,17 +318,17 @@ def _parameters(
         inspect.Parameter.POSITIONAL_ONLY,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     ):
-        raise TypeError(f"kind {kind}: {_place(function)} must take a JobContext first")
+        raise HandlerError(f"kind {kind}: {_place(function)} must take a JobContext first")
     for parameter in parameters[1:]:
         if parameter.kind not in (
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             inspect.Parameter.KEYWORD_ONLY,
         ):
-            raise TypeError(
-                f"kind {kind}: argument {parameter} of {_place(function)} has no name of its own to be stored by"
+            raise HandlerError(
+                f"kind {kind}: argument {parameter} of {_place(function)} has no name to be stored by"
             )
         if parameter.name not in hints:
-            raise TypeError(f"kind {kind}: argument {parameter.name} of {_place(function)} has no type")
+            raise HandlerError(f"kind {kind}: argument {parameter.name} of {_place(function)} has no type")
     return parameters[1:], hints
 
 
@@ -350,21 +350,21 @@ def _split_docstring(function: Callable[..., Any]) -> tuple[str, str]:
     return headline.strip().removesuffix("."), rest.strip()
 
 
-def _explain(error: msgspec.DecodeError) -> InvalidArguments:
+def _explain(kind: str, error: msgspec.DecodeError) -> InvalidArguments:
     text = str(error)
-    if found := re.search(r"missing required field `([^`]*)`", text):
-        return InvalidArguments(found[1], "is missing")
-    if found := re.search(r"unknown field `([^`]*)`", text):
-        return InvalidArguments(found[1], "is not an argument of this kind")
+    if found := re.search(r"missing required field `([^`]*)`$", text):
+        return InvalidArguments(kind, "is missing", argument=found[1])
+    if found := re.search(r"unknown field `([^`]*)`$", text):
+        return InvalidArguments(kind, "is not an argument of this kind", argument=found[1])
     if found := re.search(r" - at `\$\.([A-Za-z0-9_]+)([^`]*)`$", text):
         where = f" (at {found[1]}{found[2]})" if found[2] else ""
-        return InvalidArguments(found[1], text[: found.start()] + where)
-    return InvalidArguments("", text)
+        return InvalidArguments(kind, text[: found.start()] + where, argument=found[1])
+    return InvalidArguments(kind, text)
 
 
-def _argument_of_type_error(text: str) -> str:
+def _argument_of_type_error(text: str) -> str | None:
     found = re.search(r"'([^']*)'", text)
-    return found[1] if found else ""
+    return found[1] if found else None
 
 
 def _place(function: Callable[..., Any]) -> str:
