@@ -19,26 +19,28 @@ PAGE_HEAD = """\
 
 <!-- Generated from config/settings.py by `make docs`. Edit that file. -->
 
-Everything has a default; `make run` needs no configuration. A value is looked for in this order, and the last one
-found holds:
+Everything has a default; `make run` needs no configuration. A value is looked for in this order, and the
+last one found holds:
 
 1. the default,
 2. a TOML file, named by `--config FILE` or by `QUEUECORE_CONFIG`;
    [`config/production.toml`](../config/production.toml) is a template with every setting,
-3. the environment: `QUEUECORE_` and the name of the setting, such as `QUEUECORE_HTTP_PORT` for `http.port`, or one
-   of the short forms `HOST`, `PORT`, `DATA_DIR`, `REDIS_URL`, `WORKERS`. The long form holds where both are set. An
-   empty variable counts as not set. Lists are written with commas, `auth.tokens` as JSON,
+3. the environment: `QUEUECORE_` and the name of the setting, such as `QUEUECORE_HTTP_PORT` for
+   `http.port`, or one of the short forms `HOST`, `PORT`, `DATA_DIR`, `REDIS_URL`, `WORKERS`. The long
+   form holds where both are set. An empty variable counts as not set. Lists are written with commas,
+   `auth.tokens` as JSON,
 4. the command line, where the command has an option for it (`python worker.py --help`).
 
-Times are written as `250ms`, `25s`, `10m`, `1h30m`, `24h`, `7d`, `2w` or as a number of seconds; sizes as
-`256KiB`, `2GiB`, `500MB` or as a number of bytes.
+Times are written as `250ms`, `25s`, `10m`, `1h30m`, `24h`, `7d`, `2w` or as a number of seconds; sizes
+as `256KiB`, `2GiB`, `500MB` or as a number of bytes.
 
-All mistakes are told at once, each with its key, the value and what is allowed. A setting that does not exist is a
-mistake, and nothing starts until all are corrected. `python -m config check` looks without starting anything;
-`python -m config` prints what holds in the end, secrets masked.
+All mistakes are told at once, each with its key, the value and what is allowed. A setting that does not
+exist is a mistake, and nothing starts until all are corrected. `python -m config check` looks without
+starting anything; `python -m config` prints what holds in the end, secrets masked.
 
-`SIGHUP` (`kill -HUP`) to the launcher, the API or a worker reads the file again. Settings marked *at once* change
-while running; for the others the log says that they wait for a restart. A file with mistakes changes nothing.
+`SIGHUP` (`kill -HUP`) to the launcher, the API or a worker reads the file again. Settings marked *at
+once* change while running; for the others the log says that they wait for a restart. A file with
+mistakes changes nothing.
 """
 
 TEMPLATE_HEAD = """\

@@ -110,7 +110,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
         tuple[Token, ...],
         Option(
             "Tokens that are accepted as `Authorization: Bearer …` and by the page's sign-in. With none, "
-            "everybody who can reach the port may use the service, and sees the jobs of his own browser. "
+            "everybody who can reach the port may use the service, and sees the jobs of their own browser. "
             "`python -m config token NAME OWNER` makes one.",
             pattern_text="a list of tables with name, owner, sha256 (64 hexadecimal digits) and role "
             "(user or operator)",
