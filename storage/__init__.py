@@ -1,0 +1,33 @@
+"""Files of jobs: uploads come in, results go out. Names from users are never part of a path.
+
+`current()` is the storage of this installation; handlers and the API use it.
+"""
+
+import functools
+
+import config
+from storage.attempt import AttemptFiles
+from storage.errors import FileMissing, StorageError, StorageFull
+from storage.files import Artifact, Entry, FileRef, Journal
+from storage.local import LocalStorage
+from storage.receiver import Receiver
+
+__all__ = [
+    "Artifact",
+    "AttemptFiles",
+    "Entry",
+    "FileMissing",
+    "FileRef",
+    "Journal",
+    "LocalStorage",
+    "Receiver",
+    "StorageError",
+    "StorageFull",
+    "current",
+]
+
+
+@functools.cache
+def current() -> LocalStorage:
+    """Return the storage in the configured data directory, the same one every time."""
+    return LocalStorage(config.load().data_dir / "files")

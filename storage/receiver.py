@@ -1,0 +1,161 @@
+"""An upload on its way to the disk.
+
+The caller feeds it bytes as they come; they are hashed and written in a thread, in batches, while the next
+batch is being collected. Nothing is visible under its final name before `commit`.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from storage.durable import make_directory, sync_directory, write_file
+from storage.errors import refusing_when_full
+from storage.files import FileRef, Journal
+
+BATCH = 2 << 20  # bytes handed to a thread at a time
+_CHECK_ROOM_EVERY = 64 << 20  # bytes
+
+
+class Receiver:
+    """Takes one uploaded file. `write` as often as needed, `finish`, then `commit`; or `abort` at any point.
+
+    Attributes:
+        size: bytes taken so far.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        temporary: Path,
+        final: Path,
+        check_room: Callable[[int], None],
+    ) -> None:
+        self.size = 0
+        self._root = root
+        self._temporary = temporary
+        self._final = final
+        self._check_room = check_room
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self._unchecked = 0
+        self._writing: asyncio.Future[None] | None = None
+        self._digest = hashlib.sha256()
+        self._descriptor: int | None = None
+        self._finished: FileRef | None = None
+
+    async def write(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            StorageFull: there is no room left; `abort` is the caller's next step.
+        """
+        self._pending.append(data)
+        self._pending_size += len(data)
+        self.size += len(data)
+        if self._pending_size >= BATCH:
+            await self._pass_on()
+
+    async def finish(self, name: str) -> FileRef:
+        """Make the content durable and say what it is. The file has no final name yet.
+
+        Args:
+            name: what its owner calls it.
+
+        Raises:
+            StorageFull: there is no room left.
+        """
+        await self._pass_on()
+        if self._finished is None:
+            await self._in_thread(self._close_durably)
+            key = (self._final / "input").relative_to(self._root)
+            self._finished = FileRef(
+                name=name, size=self.size, sha256=self._digest.hexdigest(), key=key.as_posix()
+            )
+        return self._finished
+
+    async def commit(self, journal: Journal) -> FileRef:
+        """Give the file and its journal their final place, both at once and durably."""
+        await self._in_thread(self._publish, msgspec.json.encode(journal))
+        return journal.file
+
+    async def abort(self) -> None:
+        """Leave nothing behind. Harmless after `commit`."""
+        if self._writing is not None:
+            # The thread cannot be stopped, and must not write into what is being removed.
+            await asyncio.wait([self._writing])
+            self._writing.exception()
+            self._writing = None
+        await self._in_thread(self._remove)
+
+    async def _pass_on(self) -> None:
+        await self._settle()
+        if not self._pending:
+            return
+        batch, self._pending, self._pending_size = self._pending, [], 0
+        self._writing = asyncio.get_running_loop().run_in_executor(None, self._write_batch, batch)
+
+    async def _in_thread(self, work: Callable[..., None], *args: object) -> None:
+        await self._settle()
+        self._writing = asyncio.get_running_loop().run_in_executor(None, work, *args)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        if self._writing is not None:
+            # Shielded, so that a cancelled request leaves a future that `abort` can still wait for.
+            await asyncio.shield(self._writing)
+            self._writing = None
+
+    def _write_batch(self, batch: list[bytes]) -> None:
+        with refusing_when_full(self._root):
+            if self._descriptor is None:
+                self._open()
+            for block in batch:
+                self._digest.update(block)
+                self._write_block(block)
+
+    def _write_block(self, block: bytes) -> None:
+        assert self._descriptor is not None
+        view = memoryview(block)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        self._unchecked += len(block)
+        if self._unchecked >= _CHECK_ROOM_EVERY:
+            self._check_room(0)
+            self._unchecked = 0
+
+    def _open(self) -> None:
+        self._check_room(0)
+        self._temporary.mkdir(mode=0o700)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        self._descriptor = os.open(self._temporary / "input", flags, 0o600)
+
+    def _close_durably(self) -> None:
+        with refusing_when_full(self._root):
+            if self._descriptor is None:
+                self._open()
+            assert self._descriptor is not None
+            os.fsync(self._descriptor)
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def _publish(self, journal: bytes) -> None:
+        with refusing_when_full(self._root):
+            write_file(self._temporary / "upload.json", journal)
+            sync_directory(self._temporary)
+            make_directory(self._final.parent, below=self._root)
+            self._temporary.rename(self._final)
+        sync_directory(self._final.parent)
+
+    def _remove(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        for name in ("input", "upload.json"):
+            (self._temporary / name).unlink(missing_ok=True)
+        if self._temporary.is_dir():
+            self._temporary.rmdir()

@@ -1,0 +1,185 @@
+"""The directory that holds the files of all jobs."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from storage import Artifact, FileMissing, FileRef, Journal, LocalStorage
+
+JOB = "process." + "a" * 22
+OTHER = "default." + "b" * 22
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    return LocalStorage(tmp_path / "files", reserve_bytes=0)
+
+
+async def store(storage: LocalStorage, job_id: str = JOB, content: bytes = b"a,b\n1,2\n") -> FileRef:
+    receiver = storage.receive(job_id)
+    await receiver.write(content)
+    file = await receiver.finish("data.csv")
+    return await receiver.commit(
+        Journal(job_id=job_id, kind="k", arguments={}, parameter="file", file=file, owner="me", received_ms=1)
+    )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "aa/" + "a" * 22 + "/../input",
+        "aa/" + "a" * 22 + "/upload.json",
+    ],
+)
+def test_a_key_that_is_not_ours_leads_nowhere(storage: LocalStorage, key: str) -> None:
+    with pytest.raises(FileMissing):
+        storage.path(FileRef(name="x", size=1, sha256="", key=key))
+
+
+@pytest.mark.parametrize(
+    "job_id", ["", "x", "process.../../../etc", "process." + "a" * 21 + "/", "process." + "é" * 22]
+)
+def test_what_is_no_id_never_becomes_a_path(storage: LocalStorage, job_id: str) -> None:
+    with pytest.raises(ValueError, match="not the id of a job"):
+        storage.delete(job_id)
+
+
+async def test_a_file_that_is_gone_or_cut_or_changed_is_noticed(storage: LocalStorage) -> None:
+    ref = await store(storage)
+
+    storage.verify(ref)
+    path = storage.path(ref)
+    path.write_bytes(b"a,b\n1,3\n")
+    assert storage.check(ref) == path
+    with pytest.raises(FileMissing, match="changed"):
+        storage.verify(ref)
+    path.write_bytes(b"a")
+    with pytest.raises(FileMissing, match="instead of"):
+        storage.check(ref)
+    path.unlink()
+    with pytest.raises(FileMissing, match="not exist"):
+        storage.check(ref)
+
+
+async def test_delete_takes_everything_of_one_job_and_nothing_else(storage: LocalStorage) -> None:
+    await store(storage, JOB)
+    kept = await store(storage, OTHER)
+    with storage.attempt(JOB, 1) as files:
+        (files.scratch / "out.csv").write_text("x")
+        files.publish("out.csv")
+
+    storage.delete(JOB)
+    storage.delete(JOB)
+
+    assert not storage.has_files(JOB)
+    assert [journal.job_id for journal in storage.journals()] == [OTHER]
+    assert storage.check(kept)
+
+
+async def test_an_open_download_survives_the_deletion(storage: LocalStorage) -> None:
+    ref = await store(storage)
+
+    with storage.path(ref).open("rb") as file:
+        storage.delete(JOB)
+
+        assert file.read() == b"a,b\n1,2\n"
+
+
+async def test_a_held_upload_is_no_journal_until_it_is_released(storage: LocalStorage) -> None:
+    await store(storage)
+
+    storage.hold(JOB)
+    assert list(storage.journals()) == []
+    assert [entry.standing for entry in storage.entries()] == ["held"]
+    assert not storage.is_live(JOB)
+
+    storage.release(JOB)
+    assert [entry.standing for entry in storage.entries()] == ["live"]
+    assert storage.is_live(JOB)
+
+
+def test_an_attempt_publishes_files_under_the_names_it_gives_them(storage: LocalStorage) -> None:
+    with storage.attempt(JOB, 1) as files:
+        (files.scratch / "a.csv").write_text("1")
+        (files.scratch / "b.json").write_text("{}")
+        first = files.publish("a.csv", name="Bericht März.csv")
+        second = files.publish("b.json")
+        scratch = files.scratch
+
+    assert storage.verify(first).read_text() == "1"
+    assert (first.name, first.media_type) == ("Bericht März.csv", "text/csv; charset=utf-8")
+    assert (second.name, second.media_type) == ("b.json", "application/json")
+    assert "März" not in first.key
+    assert not scratch.exists()
+
+
+@pytest.mark.parametrize("name", ["../input", "a/b", "/etc/passwd", "", ".", ".."])
+def test_an_attempt_publishes_only_from_its_own_directory(storage: LocalStorage, name: str) -> None:
+    with storage.attempt(JOB, 1) as files, pytest.raises(ValueError, match="plain name"):
+        files.publish(name)
+
+
+async def test_a_later_attempt_clears_what_earlier_ones_left_and_keeps_the_upload(
+    storage: LocalStorage,
+) -> None:
+    ref = await store(storage)
+    late = storage.attempt(JOB, 1)
+    (late.scratch / "a.csv").write_text("late")
+    lost = late.publish("a.csv")
+    (late.scratch / "b.csv").write_text("late")
+
+    with storage.attempt(JOB, 2) as files:
+        (files.scratch / "a.csv").write_text("accepted")
+        accepted = files.publish("a.csv")
+
+    assert storage.verify(accepted).read_text() == "accepted"
+    assert storage.check(ref)
+    with pytest.raises(FileMissing):
+        storage.check(lost)
+    with pytest.raises(FileNotFoundError):
+        late.publish("b.csv")
+
+
+def test_an_attempt_that_comes_late_does_not_touch_a_later_one(storage: LocalStorage) -> None:
+    with storage.attempt(JOB, 2) as files:
+        (files.scratch / "a.csv").write_text("accepted")
+        accepted = files.publish("a.csv")
+
+    storage.attempt(JOB, 1).close()
+
+    assert storage.verify(accepted).read_text() == "accepted"
+
+
+def test_files_of_a_job_without_an_upload_are_found_by_its_id(storage: LocalStorage) -> None:
+    with storage.attempt(OTHER, 1) as files:
+        (files.scratch / "a.csv").write_text("x")
+        files.publish("a.csv")
+
+    (entry,) = storage.entries()
+
+    assert (entry.job_id, entry.standing, entry.journal) == (OTHER, "bare", None)
+
+
+async def test_collect_takes_old_leftovers_and_leaves_uploads_that_go_on(storage: LocalStorage) -> None:
+    old, new = storage.receive(JOB), storage.receive(OTHER)
+    await old.write(b"x" * (2 << 20))
+    await old.finish("x")
+    await new.write(b"x" * (2 << 20))
+    await new.finish("x")
+    hour_ago = time.time() - 3600
+    for path in (storage.root / "tmp" / ("a" * 22) / "input", storage.root / "tmp" / ("a" * 22)):
+        os.utime(path, (hour_ago, hour_ago))
+
+    assert storage.collect(older_than=1800) == 1
+
+    assert [path.name for path in (storage.root / "tmp").iterdir()] == ["b" * 22]
+    await new.abort()
+
+
+def test_an_artifact_has_the_fields_of_a_file() -> None:
+    assert set(FileRef.__struct_fields__) < set(Artifact.__struct_fields__)
