@@ -1,0 +1,1 @@
+"""The one-machine run: `python -m launch` starts a private Redis, the API and a worker, and stops them."""
