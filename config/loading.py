@@ -142,16 +142,20 @@ def get_value(settings: Settings, name: str) -> Any:
 
 
 def to_environment(
-    values: Mapping[str, str | int | Path], environ: Mapping[str, str] | None = None
+    values: Mapping[str, str | int | Path],
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Make the environment of a child process in which the given settings hold.
 
     Args:
         values: by the setting's name, such as `{"http.port": 80}`.
+        path: the TOML file that the child is to read, if any.
         environ: the environment to start from; by default that of the process.
     """
     inherited = dict(os.environ if environ is None else environ)
-    return inherited | {keys_of(Settings)[name].variable: str(value) for name, value in values.items()}
+    given = {keys_of(Settings)[name].variable: str(value) for name, value in values.items()}
+    return inherited | given | ({FILE_VARIABLE: str(path.absolute())} if path else {})
 
 
 def check_together(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -112,7 +112,7 @@ class PrivateRedis:
             self.stop()
             raise
 
-    def spawn(self) -> None:
+    def spawn(self) -> subprocess.Popen[bytes]:
         """Start the server, without waiting for it."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
@@ -131,6 +131,7 @@ class PrivateRedis:
             pass_fds=[self._lock],
             quiet=True,
         )
+        return self._process
 
     def wait_until_ready(self, *, timeout: float = 60.0) -> None:
         """Wait until the server answers.
