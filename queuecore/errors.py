@@ -1,21 +1,21 @@
 """Every error of the library.
 
-    QueueError
-    ├── BrokerUnavailable       Redis did not answer; nothing is known to be lost, try again later
-    ├── QueueFull               Redis is at its memory limit and takes no new jobs
-    ├── JobNotFound             no job has this id (any more)
-    ├── StateConflict           the job's state does not allow what was asked
-    ├── InvalidArguments        the arguments do not fit the handler's signature
-    ├── PayloadTooLarge         arguments, result, progress or checkpoint over its limit
-    ├── UnknownKind             no handler is registered for this kind
-    ├── HandlerError            a handler is declared wrongly
-    ├── IdempotencyConflict     the key was used before, for something else
-    ├── AttemptFenced           the attempt no longer owns its job
-    ├── RunnerForgotten         the runner was given up and its jobs taken from it
-    ├── JobFailed               the awaited job failed
-    └── JobCancelled            the awaited job was cancelled
+QueueError
+├── BrokerUnavailable       Redis did not answer; nothing is known to be lost, try again later
+├── QueueFull               Redis is at its memory limit and takes no new jobs
+├── JobNotFound             no job has this id (any more)
+├── StateConflict           the job's state does not allow what was asked
+├── InvalidArguments        the arguments do not fit the handler's signature
+├── PayloadTooLarge         arguments, result, progress or checkpoint over its limit
+├── UnknownKind             no handler is registered for this kind
+├── HandlerError            a handler is declared wrongly
+├── IdempotencyConflict     the key was used before, for something else
+├── AttemptFenced           the attempt no longer owns its job
+├── RunnerForgotten         the runner was given up and its jobs taken from it
+├── JobFailed               the awaited job failed
+└── JobCancelled            the awaited job was cancelled
 
-    Permanent, Retry            raised *by* handlers to say how their attempt is to end
+Permanent, Retry            raised *by* handlers to say how their attempt is to end
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class QueueFull(QueueError):
     """Redis is at its memory limit: running jobs go on, new ones are refused."""
 
     def __init__(self) -> None:
-        super().__init__("Redis is at its memory limit (maxmemory) and takes no new jobs; free memory or raise the limit")
+        super().__init__(
+            "Redis is at its memory limit (maxmemory) and takes no new jobs; free memory or raise the limit"
+        )
 
 
 class JobNotFound(QueueError):
@@ -96,7 +98,9 @@ class IdempotencyConflict(QueueError):
     """The idempotency key was used before, with other content."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"this idempotency key already belongs to job {job_id}, which was made from other content")
+        super().__init__(
+            f"this idempotency key already belongs to job {job_id}, which was made from other content"
+        )
         self.job_id = job_id
 
 
@@ -113,7 +117,9 @@ class RunnerForgotten(QueueError):
     """The runner missed its heartbeats and was given up: its jobs are in line again, it may claim no more."""
 
     def __init__(self, runner_id: str, fenced: list[str] | None = None) -> None:
-        super().__init__(f"runner {runner_id} was given up after missed heartbeats; its jobs were taken from it")
+        super().__init__(
+            f"runner {runner_id} was given up after missed heartbeats; its jobs were taken from it"
+        )
         self.runner_id = runner_id
         self.fenced = fenced or []  # ids of the jobs whose outcome came too late in this very call
 
@@ -154,7 +160,7 @@ class Permanent(Exception):
 
 
 class Retry(Exception):
-    """Raise it in a handler to end the attempt and be started again after `delay` seconds; spends an attempt."""
+    """Raise it in a handler to end the attempt, which is spent, and be started again after `delay` seconds."""
 
     def __init__(self, *, delay: float = 0.0, reason: str = "the handler asked to be retried") -> None:
         super().__init__(reason)

@@ -78,7 +78,7 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
-class Progress(msgspec.Struct, frozen=True):
+class Progress(msgspec.Struct, frozen=True, array_like=True):
     """How far an attempt is.
 
     `fraction` is 0..1 of the whole, None when unknown, and below 1 until the result is accepted.
@@ -219,10 +219,11 @@ Outcome = Completed | Retrying | Failing | Releasing | Crashing | Cancelling
 
 
 class Advance(msgspec.Struct, frozen=True):
-    """The answer to a runner's call: new claims, and the ids whose outcome was refused."""
+    """The answer to a runner's call: claims, ids that were refused, seconds to the next scheduled job."""
 
     claims: list[Claim]
     fenced: list[str]
+    next_due: float | None = None
 
 
 class ProgressUpdate(msgspec.Struct, frozen=True):

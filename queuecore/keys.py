@@ -82,7 +82,9 @@ class Keys:
 
     def __init__(self, prefix: str, queue: str) -> None:
         if not QUEUE_NAME.fullmatch(queue):
-            raise ValueError(f"queue name {queue!r}: lower-case letters, digits and _, a letter first, at most 32")
+            raise ValueError(
+                f"queue name {queue!r}: lower-case letters, digits and _, a letter first, at most 32"
+            )
         self.queue = queue
         self.base = f"{prefix}:{{{queue}}}:"
 

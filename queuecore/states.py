@@ -62,11 +62,41 @@ class Transition(msgspec.Struct, frozen=True):
 
 S = State
 TRANSITIONS: tuple[Transition, ...] = (
-    Transition("enqueue", (), (S.QUEUED, S.SCHEDULED), "producer", "A new job goes to the end of its line, or waits for its delay."),
-    Transition("promote", (S.SCHEDULED,), (S.QUEUED,), "any worker", "A job whose time has come goes to the end of its line."),
-    Transition("claim", (S.QUEUED,), (S.RUNNING,), "runner", "The oldest job of the most urgent line starts a new attempt."),
-    Transition("heartbeat", (S.RUNNING,), (S.RUNNING,), "supervisor", "The runner lives, so its attempts keep their jobs."),
-    Transition("progress", (S.RUNNING,), (S.RUNNING,), "runner", "The attempt says how far it is, or stores a checkpoint."),
+    Transition(
+        "enqueue",
+        (),
+        (S.QUEUED, S.SCHEDULED),
+        "producer",
+        "A new job goes to the end of its line, or waits for its delay.",
+    ),
+    Transition(
+        "promote",
+        (S.SCHEDULED,),
+        (S.QUEUED,),
+        "any worker",
+        "A job whose time has come goes to the end of its line.",
+    ),
+    Transition(
+        "claim",
+        (S.QUEUED,),
+        (S.RUNNING,),
+        "runner",
+        "The oldest job of the most urgent line starts a new attempt.",
+    ),
+    Transition(
+        "heartbeat",
+        (S.RUNNING,),
+        (S.RUNNING,),
+        "supervisor",
+        "The runner lives, so its attempts keep their jobs.",
+    ),
+    Transition(
+        "progress",
+        (S.RUNNING,),
+        (S.RUNNING,),
+        "runner",
+        "The attempt says how far it is, or stores a checkpoint.",
+    ),
     Transition("complete", (S.RUNNING,), (S.COMPLETED,), "runner", "The attempt's result is accepted."),
     Transition(
         "retry",
@@ -75,8 +105,20 @@ TRANSITIONS: tuple[Transition, ...] = (
         "runner",
         "The attempt failed and another one follows; not if a cancel was asked for.",
     ),
-    Transition("fail", (S.RUNNING,), (S.FAILED, S.CANCELLED), "runner", "The attempt failed and none is left, or none can help."),
-    Transition("release", (S.RUNNING,), (S.QUEUED, S.CANCELLED), "runner", "The attempt is given back unspent, to the front of the line."),
+    Transition(
+        "fail",
+        (S.RUNNING,),
+        (S.FAILED, S.CANCELLED),
+        "runner",
+        "The attempt failed and none is left, or none can help.",
+    ),
+    Transition(
+        "release",
+        (S.RUNNING,),
+        (S.QUEUED, S.CANCELLED),
+        "runner",
+        "The attempt is given back unspent, to the front of the line.",
+    ),
     Transition(
         "recover",
         (S.RUNNING,),
@@ -91,8 +133,16 @@ TRANSITIONS: tuple[Transition, ...] = (
         "producer",
         "A waiting job ends at once; a running one is asked to and ends when its attempt does.",
     ),
-    Transition("stop", (S.RUNNING,), (S.CANCELLED,), "runner", "The attempt ended because a cancel was asked for."),
-    Transition("requeue", (S.FAILED, S.CANCELLED), (S.QUEUED,), "producer", "A job that ended without a result gets a new series of attempts."),
+    Transition(
+        "stop", (S.RUNNING,), (S.CANCELLED,), "runner", "The attempt ended because a cancel was asked for."
+    ),
+    Transition(
+        "requeue",
+        (S.FAILED, S.CANCELLED),
+        (S.QUEUED,),
+        "producer",
+        "A job that ended without a result gets a new series of attempts.",
+    ),
     Transition(
         "prune",
         (S.COMPLETED, S.FAILED, S.CANCELLED),

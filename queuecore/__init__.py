@@ -1,0 +1,71 @@
+"""queuecore: an asyncio-native job queue on Redis.
+
+A handler is a function with a decorator; a queue takes its calls as jobs, and
+worker processes run them: at least once, accepted once.
+
+    from queuecore import JobContext, Queue, handler
+
+    @handler("rows.count", timeout=120, runs="process")
+    def count_rows(ctx: JobContext, path: str) -> int: ...
+
+    async with Queue.connect("redis://localhost") as queue:
+        job = await queue.enqueue(count_rows, path="data.csv")
+        print(await job.result(timeout=30))
+"""
+
+from .context import JobContext
+from .errors import (
+    BrokerUnavailable,
+    IdempotencyConflict,
+    InvalidArguments,
+    JobCancelled,
+    JobFailed,
+    JobNotFound,
+    PayloadTooLarge,
+    Permanent,
+    QueueError,
+    QueueFull,
+    Retry,
+    StateConflict,
+    UnknownKind,
+)
+from .job import ErrorRecord, JobRecord, JobRequest, Progress, Retention, Step, Submitted
+from .keys import new_job_id, split_job_id
+from .queue import Job, Queue
+from .registry import Handler, Registry, handler
+from .retry import Backoff
+from .states import Line, State
+
+__all__ = [
+    "Backoff",
+    "BrokerUnavailable",
+    "ErrorRecord",
+    "Handler",
+    "IdempotencyConflict",
+    "InvalidArguments",
+    "Job",
+    "JobCancelled",
+    "JobContext",
+    "JobFailed",
+    "JobNotFound",
+    "JobRecord",
+    "JobRequest",
+    "Line",
+    "PayloadTooLarge",
+    "Permanent",
+    "Progress",
+    "Queue",
+    "QueueError",
+    "QueueFull",
+    "Registry",
+    "Retention",
+    "Retry",
+    "State",
+    "StateConflict",
+    "Step",
+    "Submitted",
+    "UnknownKind",
+    "handler",
+    "new_job_id",
+    "split_job_id",
+]

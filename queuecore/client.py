@@ -1,0 +1,200 @@
+"""A connection to Redis that comes back: calls wait for it, scripts are loaded where they are missing.
+
+Everything that goes through here is idempotent, so a call whose reply was lost is simply sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from .connection import Argument, CommandRefused, Connection, ConnectionLost, Reply, connect
+from .errors import BrokerUnavailable, QueueFull
+from .scripts import Script, scripts
+
+logger = logging.getLogger(__name__)
+
+# Errors that pass: the server starts, fails over, or is busy. READONLY and MASTERDOWN want a new connection.
+PASSING: Final = frozenset({"LOADING", "BUSY", "TRYAGAIN", "NOREPLICAS", "MISCONF", "CLUSTERDOWN"})
+MOVED_ON: Final = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED"})
+
+
+class Client:
+    """A shared connection with reconnection.
+
+    Args:
+        url: where Redis is.
+        name: shown by CLIENT LIST.
+        patience: seconds a call keeps trying before it raises BrokerUnavailable; None: for ever.
+        timeout: seconds one call may stay unanswered.
+    """
+
+    def __init__(self, url: str, *, name: str, patience: float | None, timeout: float = 5.0) -> None:
+        self.url = url
+        self.name = name
+        self._patience = patience
+        self._timeout = timeout
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._scripts: dict[str, Script] = {}
+        self._away = False
+        self.version = ""  # of the server, once connected
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def run(self, script: str, base: str, *arguments: Argument) -> Reply:
+        """Call a script by name on the queue whose keys begin with `base`.
+
+        Raises:
+            BrokerUnavailable: no answer within the client's patience; calling again is safe.
+            QueueFull: Redis is at maxmemory and the script would need more.
+        """
+        return await self._persist(self._evaluate, script, base, arguments)
+
+    async def call(self, *command: Argument) -> Reply:
+        """Call a plain command, one that may safely be repeated. Raises as `run`."""
+        return await self._persist(self._command, command)
+
+    async def call_together(self, *commands: tuple[Argument, ...]) -> list[Reply]:
+        """Call several commands in one round trip; each may safely be repeated. Raises as `run`."""
+        return list(await self._persist(self._commands, commands))
+
+    async def _persist(self, attempt, *arguments) -> Reply:  # type: ignore[no-untyped-def]  # passes through to three private methods
+        deadline = None if self._patience is None else time.monotonic() + self._patience
+        pause = 0.02
+        while True:
+            try:
+                connection = self._connection
+                if connection is None or connection.closed.done():
+                    connection = await self._connect()
+                return await attempt(connection, *arguments)
+            except ConnectionLost as error:
+                reason = str(error)
+            except CommandRefused as error:
+                if error.code == "OOM":
+                    raise QueueFull from error
+                if error.code in MOVED_ON and self._connection is not None:
+                    self._connection.close(str(error))
+                elif error.code not in PASSING:
+                    raise
+                reason = str(error)
+            self._note_away(reason)
+            if deadline is not None and time.monotonic() + pause > deadline:
+                raise BrokerUnavailable(reason)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, 1.0)
+
+    async def _connect(self) -> Connection:
+        async with self._connecting:
+            connection = self._connection
+            if connection is not None and not connection.closed.done():
+                return connection
+            connection = await connect(self.url, timeout=self._timeout, name=self.name)
+            try:
+                info = await connection.call("INFO", "server")
+            except BaseException:
+                connection.close()
+                raise
+            match = re.search(rb"redis_version:(\d+)([\d.]*)", bytes(info))
+            self.version = (match[1] + match[2]).decode() if match else "0"
+            self._scripts = scripts(shebang=int(match[1]) >= 7 if match else False)
+            self._connection = connection
+            if self._away:
+                self._away = False
+                logger.info("redis.returned client=%s", self.name)
+            return connection
+
+    def _note_away(self, reason: str) -> None:
+        if not self._away:
+            self._away = True
+            logger.warning("redis.lost client=%s reason=%r", self.name, reason)
+
+    async def _evaluate(
+        self, connection: Connection, name: str, base: str, arguments: tuple[Argument, ...]
+    ) -> Reply:
+        script = self._scripts[name]
+        try:
+            return await connection.call("EVALSHA", script.sha, 1, base, *arguments)
+        except CommandRefused as error:
+            if error.code != "NOSCRIPT":
+                raise
+        await connection.call("SCRIPT", "LOAD", script.text)
+        return await connection.call("EVALSHA", script.sha, 1, base, *arguments)
+
+    async def _command(self, connection: Connection, command: tuple[Argument, ...]) -> Reply:
+        return await connection.call(*command)
+
+    async def _commands(
+        self, connection: Connection, commands: tuple[tuple[Argument, ...], ...]
+    ) -> list[Reply]:
+        futures = [connection.call(*command) for command in commands]
+        return [await future for future in futures]
+
+    @asynccontextmanager
+    async def subscribe(self, *channels: str) -> AsyncIterator[asyncio.Queue[tuple[str, bytes] | None]]:
+        """Messages of channels, as (channel, payload), on a connection of its own that comes back by itself.
+
+        None stands for a gap: the connection was lost and is there again, messages may be missing.
+        The block is entered once the subscription stands.
+
+        Raises:
+            BrokerUnavailable: the first subscription did not succeed within the client's patience.
+        """
+        messages: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._keep_subscribed(channels, messages, ready))
+        try:
+            try:
+                await asyncio.wait_for(asyncio.shield(ready), self._patience)
+            except TimeoutError as error:
+                raise BrokerUnavailable("could not subscribe") from error
+            yield messages
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _keep_subscribed(
+        self,
+        channels: tuple[str, ...],
+        messages: asyncio.Queue[tuple[str, bytes] | None],
+        ready: asyncio.Future[None],
+    ) -> None:
+        def receive(channel: bytes, payload: bytes) -> None:
+            messages.put_nowait((channel.decode(), payload))
+
+        pause = 0.02
+        while True:
+            connection: Connection | None = None
+            try:
+                connection = await connect(
+                    self.url, timeout=self._timeout, name=f"{self.name}.listen", on_message=receive
+                )
+                # The acknowledgements of further channels have no call of their own to wait for them.
+                for channel in channels:
+                    await connection.call("SUBSCRIBE", channel)
+                pause = 0.02
+                if ready.done():
+                    messages.put_nowait(None)
+                else:
+                    ready.set_result(None)
+                while not connection.closed.done():
+                    done, _ = await asyncio.wait([connection.closed], timeout=15)
+                    if not done:
+                        await connection.call("PING")
+            except (ConnectionLost, CommandRefused) as error:
+                logger.debug("subscription.lost client=%s reason=%r", self.name, str(error))
+            finally:
+                if connection is not None:
+                    connection.close()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, 1.0)

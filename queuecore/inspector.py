@@ -1,0 +1,377 @@
+"""All reads: what a job, a queue, a runner or the server looks like. Nothing here changes anything.
+
+Every list is read from an index that was written when the state changed.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import msgspec
+
+from .broker import Broker
+from .connection import Argument
+from .errors import JobNotFound
+from .job import (
+    AttemptRecord,
+    Counts,
+    ErrorRecord,
+    JobRecord,
+    Progress,
+    Retention,
+    RunnerInfo,
+    RunnerRecord,
+    ServerRecord,
+    Spec,
+)
+from .keys import FIELDS, queues_key, split_job_id
+from .states import LINES, Line, State
+
+_FIELD_OF: Final = {letter.encode(): name for name, letter in FIELDS.items()}
+_decode_spec = msgspec.msgpack.Decoder(Spec).decode
+_decode_progress = msgspec.msgpack.Decoder(Progress).decode
+_decode_error = msgspec.json.Decoder(ErrorRecord).decode
+_decode_attempt = msgspec.json.Decoder(AttemptRecord).decode
+_decode_runner = msgspec.json.Decoder(RunnerInfo).decode
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a list of an owner's jobs goes on: behind the job made then with this id."""
+
+    created_ms: int
+    id: str
+
+
+class Inspector:
+    """The reading side of the queues behind one Redis.
+
+    Args:
+        broker: whose connection and keys are used.
+        retention: how long ended jobs are kept, to say when one will go.
+    """
+
+    def __init__(self, broker: Broker, *, retention: Retention | None = None) -> None:
+        self._client = broker.client
+        self._prefix = broker.prefix
+        self._keys = broker.keys
+        self._retention = retention or Retention()
+
+    async def job(self, job_id: str) -> JobRecord:
+        """A job as it stands now. Raises JobNotFound."""
+        queue, token = split_job_id(job_id)
+        keys = self._keys(queue)
+        flat = await self._client.call("HGETALL", keys.of("JOB", token))
+        fields = _fields(flat)
+        if "SPEC" not in fields:
+            raise JobNotFound(job_id)
+        history: list[bytes] = []
+        if _may_have_history(fields):
+            history = await self._client.call("LRANGE", keys.of("HISTORY", token), 0, -1)
+        return self._record(queue, token, fields, history)
+
+    async def version(self, job_id: str) -> int:
+        """The version of a job, the cheapest question there is. Raises JobNotFound."""
+        queue, token = split_job_id(job_id)
+        key = self._keys(queue).of("JOB", token)
+        state, version = await self._client.call("HMGET", key, FIELDS["STATE"], FIELDS["VERSION"])
+        if state is None:
+            raise JobNotFound(job_id)
+        return int(version or 1)
+
+    async def log(self, job_id: str) -> list[str]:
+        """The lines the job's handler logged, oldest first; the latest few hundred are kept."""
+        queue, token = split_job_id(job_id)
+        lines = await self._client.call("LRANGE", self._keys(queue).of("LOG", token), 0, -1)
+        return [line.decode("utf-8", "replace") for line in lines]
+
+    async def position(self, job: JobRecord) -> int | None:
+        """The job's place in its line, 1 for the next; None unless it is queued.
+
+        Jobs of more urgent lines go first and are not counted; neither are places that
+        cancelled jobs left, so the true place may be a little nearer.
+        """
+        if job.state is not State.QUEUED:
+            return None
+        start, holes = await self._client.call(
+            "HMGET", self._keys(job.queue).of("LINES"), job.line, f"{job.line}.holes"
+        )
+        length = await self._client.call("LLEN", self._keys(job.queue).of("LINE_OF", job.line))
+        return max(1, min(job.seq - int(start or 0) + 1, int(length) - int(holes or 0)))
+
+    async def owned(self, owner: str, *, before: Cursor | None = None, limit: int = 25) -> list[JobRecord]:
+        """An owner's jobs over all queues, newest first.
+
+        Args:
+            before: the last job of the page before, to go on behind it.
+            limit: how many at most.
+        """
+        queues = await self.queues()
+        newest = before.created_ms if before else "+inf"
+        pages = await self._client.call_together(
+            *(
+                # One more than asked for: jobs of one millisecond have no order but that of their ids.
+                (
+                    *("ZREVRANGEBYSCORE", self._keys(queue).of("OWNED", owner), newest, "-inf"),
+                    *("WITHSCORES", "LIMIT", 0, limit + 100),
+                )
+                for queue in queues
+            )
+        )
+        places = [
+            (int(float(score)), f"{queue}.{token.decode()}")
+            for queue, page in zip(queues, pages, strict=True)
+            for token, score in zip(page[::2], page[1::2], strict=True)
+        ]
+        places.sort(reverse=True)
+        if before:
+            places = [place for place in places if place < (before.created_ms, before.id)]
+        return await self.jobs([job_id for _, job_id in places[:limit]])
+
+    async def jobs(self, job_ids: list[str]) -> list[JobRecord]:
+        """Several jobs in one round trip, two where any has a history; ids without a job are left out."""
+        places = [split_job_id(job_id) for job_id in job_ids]
+        replies = await self._client.call_together(
+            *(("HGETALL", self._keys(queue).of("JOB", token)) for queue, token in places)
+        )
+        found = [
+            (queue, token, fields)
+            for (queue, token), flat in zip(places, replies, strict=True)
+            if "SPEC" in (fields := _fields(flat))
+        ]
+        asked = [
+            ("LRANGE", self._keys(queue).of("HISTORY", token), 0, -1)
+            for queue, token, fields in found
+            if _may_have_history(fields)
+        ]
+        histories = iter(await self._client.call_together(*asked))
+        return [
+            self._record(queue, token, fields, next(histories) if _may_have_history(fields) else [])
+            for queue, token, fields in found
+        ]
+
+    async def in_state(
+        self, queue: str, state: State, *, offset: int = 0, limit: int = 25
+    ) -> list[JobRecord]:
+        """A queue's jobs in one state: waiting ones in the order they will start, others newest first."""
+        keys = self._keys(queue)
+        last = offset + limit - 1
+        match state:
+            case State.QUEUED:
+                tokens = await self._in_line(queue, offset, limit)
+            case State.SCHEDULED:
+                tokens = await self._client.call("ZRANGE", keys.of("SCHEDULED"), offset, last)
+            case State.RUNNING:
+                tokens = (await self._running(queue))[offset : last + 1]
+            case State.COMPLETED:
+                tokens = await self._client.call("LRANGE", keys.of("COMPLETED"), -last - 1, -offset - 1)
+                tokens.reverse()
+            case State.FAILED | State.CANCELLED:
+                tokens = await self._client.call("ZREVRANGE", keys.of(state.name), offset, last)
+        records = await self.jobs([f"{queue}.{token.decode()}" for token in tokens if token])
+        return [record for record in records if record.state is state]
+
+    async def recent(self, queue: str, *, offset: int = 0, limit: int = 25) -> list[JobRecord]:
+        """A queue's jobs in any state, newest first."""
+        key = self._keys(queue).of("RECENT")
+        tokens = await self._client.call("LRANGE", key, -offset - limit, -offset - 1)
+        return await self.jobs([f"{queue}.{token.decode()}" for token in reversed(tokens)])
+
+    async def queues(self) -> list[str]:
+        """The names of all queues ever used, sorted."""
+        return sorted(name.decode() for name in await self._client.call("SMEMBERS", queues_key(self._prefix)))
+
+    async def counts(self, queue: str) -> Counts:
+        """How many jobs are in each state. Completed ones that were deleted early are still counted."""
+        keys = self._keys(queue)
+        runners = await self._client.call("HKEYS", keys.of("RUNNERS"))
+        commands: list[tuple[Argument, ...]] = [
+            ("ZCARD", keys.of("SCHEDULED")),
+            ("LLEN", keys.of("COMPLETED")),
+            ("ZCARD", keys.of("FAILED")),
+            ("ZCARD", keys.of("CANCELLED")),
+            ("HMGET", keys.of("LINES"), *(f"{line}.holes" for line in LINES)),
+            *(("LLEN", keys.of("LINE_OF", line)) for line in LINES),
+            *(("SCARD", keys.of("RUNNING", runner.decode())) for runner in runners),
+        ]
+        scheduled, completed, failed, cancelled, holes, *rest = await self._client.call_together(*commands)
+        return Counts(
+            scheduled=scheduled,
+            queued=sum(rest[: len(LINES)]) - sum(int(hole or 0) for hole in holes),
+            running=sum(rest[len(LINES) :]),
+            completed=completed,
+            failed=failed,
+            cancelled=cancelled,
+        )
+
+    async def statistics(self, queue: str) -> dict[str, int]:
+        """What has happened in the queue since it exists, counted: enqueued, completed, retried, ..."""
+        flat = await self._client.call("HGETALL", self._keys(queue).of("STATISTICS"))
+        return {name.decode(): int(n) for name, n in zip(flat[::2], flat[1::2], strict=True)}
+
+    async def runners(self, queue: str) -> list[RunnerRecord]:
+        """The registered runners; those without heartbeat are about to be given up."""
+        keys = self._keys(queue)
+        flat = await self._client.call("HGETALL", keys.of("RUNNERS"))
+        known = [_decode_runner(said) for said in flat[1::2] if said]
+        answers = await self._client.call_together(
+            *(("EXISTS", keys.of("ALIVE", runner.id)) for runner in known),
+            *(("SCARD", keys.of("RUNNING", runner.id)) for runner in known),
+        )
+        return [
+            RunnerRecord(
+                id=runner.id,
+                worker=runner.worker,
+                host=runner.host,
+                pid=runner.pid,
+                slots=runner.slots,
+                started_ms=runner.started_ms,
+                queue=queue,
+                alive=bool(answers[index]),
+                running=answers[len(known) + index],
+            )
+            for index, runner in enumerate(known)
+        ]
+
+    async def oldest_queued_seconds(self, queue: str) -> float | None:
+        """For how long the oldest of the jobs that stand first in a line exists; None when nobody waits."""
+        keys = self._keys(queue)
+        heads = await self._client.call_together(
+            *(("LRANGE", keys.of("LINE_OF", line), 0, 9) for line in LINES)
+        )
+        tokens = [next(filter(None, head)) for head in heads if any(head)]
+        if not tokens:
+            return None
+        (seconds, microseconds), *times = await self._client.call_together(
+            ("TIME",),
+            *(("HGET", keys.of("JOB", token.decode()), FIELDS["CREATED"]) for token in tokens),
+        )
+        now = int(seconds) * 1000 + int(microseconds) // 1000
+        created = [int(made) for made in times if made]
+        return max(0.0, (now - min(created)) / 1000) if created else None
+
+    async def server(self) -> ServerRecord:
+        """Version, persistence, memory and answering time of the server."""
+        begun = time.perf_counter()
+        await self._client.call("PING")
+        latency = (time.perf_counter() - begun) * 1000
+        info = await self._info("persistence") | await self._info("memory")
+        aof = info.get("aof_enabled") == "1"
+        saves = info.get("rdb_last_save_time", "0") != "0" and info.get("rdb_saves", "1") != "0"
+        return ServerRecord(
+            version=self._client.version,
+            persistence="aof" if aof else "rdb" if saves else "none",
+            eviction=info.get("maxmemory_policy", "unknown"),
+            used_memory=int(info.get("used_memory", 0)),
+            max_memory=int(info.get("maxmemory", 0)),
+            latency_ms=latency,
+        )
+
+    # Helpers.
+
+    async def _info(self, section: str) -> dict[str, str]:
+        text = bytes(await self._client.call("INFO", section)).decode()
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+    async def _in_line(self, queue: str, offset: int, limit: int) -> list[bytes]:
+        keys = self._keys(queue)
+        tokens: list[bytes] = []
+        for line in LINES:
+            length = await self._client.call("LLEN", keys.of("LINE_OF", line))
+            if offset < length and len(tokens) < limit:
+                last = offset + limit - len(tokens) - 1
+                tokens += await self._client.call("LRANGE", keys.of("LINE_OF", line), offset, last)
+            offset = max(0, offset - length)
+        return tokens
+
+    async def _running(self, queue: str) -> list[bytes]:
+        keys = self._keys(queue)
+        runners = await self._client.call("HKEYS", keys.of("RUNNERS"))
+        sets = await self._client.call_together(
+            *(("SMEMBERS", keys.of("RUNNING", runner.decode())) for runner in runners)
+        )
+        return sorted(token for tokens in sets for token in tokens)
+
+    def _record(self, queue: str, token: str, fields: dict[str, bytes], history: list[bytes]) -> JobRecord:
+        spec = _decode_spec(fields["SPEC"])
+        state = State(fields["STATE"].decode())
+        finished = _number(fields, "FINISHED")
+        return JobRecord(
+            id=f"{queue}.{token}",
+            queue=queue,
+            kind=spec.kind,
+            line=Line(fields["LINE"].decode()) if "LINE" in fields else Line.NORMAL,
+            state=state,
+            args=msgspec.msgpack.decode(spec.args),
+            owner=fields.get("OWNER", b"").decode(),
+            attempt=_number(fields, "ATTEMPT") or 0,
+            failures=_number(fields, "FAILURES") or 0,
+            crashes=_number(fields, "CRASHES") or 0,
+            retries=spec.retries,
+            timeout=spec.timeout,
+            version=_number(fields, "VERSION") or 1,
+            seq=_number(fields, "SEQ") or 0,
+            created_ms=_number(fields, "CREATED") or 0,
+            due_ms=_number(fields, "DUE") if state is State.SCHEDULED else None,
+            started_ms=_number(fields, "STARTED"),
+            finished_ms=finished,
+            runner=fields.get("RUNNER", b"").decode(),
+            cancel_requested=state is State.RUNNING and "CANCEL" in fields,
+            progress=_progress(fields),
+            result=msgspec.msgpack.decode(fields["RESULT"]) if "RESULT" in fields else None,
+            error=_decode_error(fields["ERROR"]) if "ERROR" in fields else None,
+            attempts=_attempts(state, fields, history),
+            expires_ms=finished + round(self._kept(state) * 1000) if finished else None,
+        )
+
+    def _kept(self, state: State) -> float:
+        match state:
+            case State.COMPLETED:
+                return self._retention.completed
+            case State.FAILED:
+                return self._retention.failed
+            case _:
+                return self._retention.cancelled
+
+
+def _fields(flat: list[bytes]) -> dict[str, bytes]:
+    """A hash reply by the names of keys.FIELDS; fields of a later version are passed over."""
+    return {
+        name: value
+        for letter, value in zip(flat[::2], flat[1::2], strict=True)
+        if (name := _FIELD_OF.get(letter)) is not None
+    }
+
+
+def _number(fields: dict[str, bytes], name: str) -> int | None:
+    value = fields.get(name)
+    return int(value) if value is not None else None
+
+
+def _may_have_history(fields: dict[str, bytes]) -> bool:
+    """A job that went straight through on its first attempt has none: it is all in the hash."""
+    attempt = _number(fields, "ATTEMPT") or 0
+    return attempt > 1 or (attempt == 1 and fields["STATE"] not in (b"running", b"completed"))
+
+
+def _attempts(state: State, fields: dict[str, bytes], history: list[bytes]) -> tuple[AttemptRecord, ...]:
+    ended = [_decode_attempt(text) for text in history]
+    if state in (State.RUNNING, State.COMPLETED):
+        ended.append(
+            AttemptRecord(
+                attempt=_number(fields, "ATTEMPT") or 0,
+                runner=fields.get("RUNNER", b"").decode(),
+                started_ms=_number(fields, "STARTED") or 0,
+                ended_ms=_number(fields, "FINISHED"),
+                outcome="completed" if state is State.COMPLETED else "running",
+            )
+        )
+    return tuple(ended)
+
+
+def _progress(fields: dict[str, bytes]) -> Progress | None:
+    packed = fields.get("PROGRESS")
+    if packed is None:
+        return None
+    progress = _decode_progress(packed)
+    return msgspec.structs.replace(progress, updated_ms=_number(fields, "PROGRESSED") or 0)

@@ -1,0 +1,103 @@
+-- advance: a runner settles attempts and claims new jobs, in one call
+-- uses   promote, claim, complete, retry, fail, release, stop, recover
+-- flags  allow-oom
+-- KEYS   1 the queue's beginning
+-- ARGV   runner · lane · call number · slots · number of outcomes, then for each: verb · token · attempt · payload
+-- reply  {1 or 0: is the runner still registered, fenced tokens, claims as claim says, ms until the next scheduled job or -1};
+--        the same call number again, after a lost reply, gives the same answer and changes nothing
+local runner, lane, number, slots = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local memory = base .. K_CALL .. runner .. ':' .. lane
+local now = clock_ms()
+local now_text = string.format('%.0f', now)
+
+-- The answer to a call that was already carried out: ids from memory, the rest is still in the jobs.
+local function repeated(answer)
+  local saved = cjson.decode(answer)
+  local claims = {}
+  for index = 1, #saved.tokens do
+    local token, attempt = saved.tokens[index], saved.attempts[index]
+    local key = job_key(token)
+    local fields = call('HMGET', key, STATE, ATTEMPT, SPEC)
+    if fields[1] == 'running' and tonumber(fields[2]) == attempt then
+      local n = #claims
+      claims[n + 1], claims[n + 2], claims[n + 3] = token, attempt, fields[3]
+      claims[n + 4] = attempt > 1 and earlier_attempts(key) or ''
+    end
+  end
+  return { saved.registered, saved.fenced, claims, -1 }
+end
+
+local before = call('GET', memory)
+if before then
+  local earlier, answer = string.match(before, '^(%d+) (.*)$')
+  if earlier == number then return repeated(answer) end
+end
+
+local fenced, left, verbs = {}, {}, {}
+
+function verbs.complete(token, attempt, payload)
+  return complete(token, attempt, payload, now_text)
+end
+
+function verbs.fail(token, attempt, payload)
+  local outcome, problem = string.match(payload, '^(%S+) (.*)$')
+  return fail(token, attempt, outcome, problem, now_text)
+end
+
+function verbs.retry(token, attempt, payload)
+  local outcome, delay, problem = string.match(payload, '^(%S+) (%d+) (.*)$')
+  return retry(token, attempt, outcome, tonumber(delay), problem, now_text)
+end
+
+function verbs.release(token, attempt)
+  return release(token, attempt, now_text)
+end
+
+function verbs.stop(token, attempt)
+  return stop(token, attempt, now_text)
+end
+
+function verbs.recover(token, attempt, payload)
+  return recover(token, attempt, payload, now_text)
+end
+
+local at = 6
+for _ = 1, tonumber(ARGV[5]) do
+  local verb, token, attempt, payload = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  at = at + 4
+  if verbs[verb](token, attempt, payload) then
+    left[#left + 1] = token
+  else
+    fenced[#fenced + 1] = token
+  end
+end
+if #left > 0 then call_with_all('SREM', base .. K_RUNNING .. runner, left) end
+if #completed > 0 then
+  call_with_all('RPUSH', base .. K_COMPLETED, completed)
+  count('completed', #completed)
+end
+count('fenced', #fenced)
+
+local registered = is_registered(runner) and 1 or 0
+local tokens, claims, next_due = {}, {}, -1
+local drained = false
+if registered == 1 then
+  promote(now, 100)
+  if slots > 0 then tokens, claims = claim(runner, slots, now) end
+  drained = #tokens < slots
+end
+if drained then
+  call('SADD', base .. K_IDLE, runner)
+  next_due = next_due_ms(now)
+else
+  call('SREM', base .. K_IDLE, runner)
+  -- There may be more in line than this runner could take, or something it just gave back: pass the word on.
+  if call('EXISTS', base .. K_IDLE) == 1 and in_line() > 0 then wake_one() end
+end
+if #tokens > 0 or #left > 0 or #fenced > 0 then
+  local attempts = {}
+  for index = 1, #tokens do attempts[index] = claims[index * 4 - 2] end
+  local answer = cjson.encode({ registered = registered, fenced = fenced, tokens = tokens, attempts = attempts })
+  call('SET', memory, number .. ' ' .. answer, 'PX', 3600000)
+end
+return { registered, fenced, claims, next_due }

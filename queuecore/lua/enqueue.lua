@@ -1,0 +1,103 @@
+-- enqueue: put new jobs at the end of their lines
+-- from   -
+-- to     queued, scheduled
+-- flags  -
+-- KEYS   1 the queue's beginning
+-- ARGV   number of jobs, then for each: token · spec (msgpack) · options (JSON, or '' for a plain job)
+--        options: line, delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms)
+-- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there;
+--        empty when all are new. 'known': the same id again, a repeated call after a lost reply
+local now = clock_ms()
+local created = string.format('%.0f', now)
+local exceptions, lines, order, recent, scheduled = {}, {}, {}, {}, 0
+
+local function line_of(name)
+  local line = lines[name]
+  if not line then
+    line = { number = next_number(name), tokens = {} }
+    lines[name] = line
+    order[#order + 1] = name
+  end
+  return line
+end
+
+-- Whether the job is new to its idempotency key; if so the key is taken.
+local function is_unique(index, token, options)
+  local key = base .. K_UNIQUE .. options.unique
+  local holder = call('GET', key)
+  if holder then
+    local earlier, fingerprint = string.match(holder, '^(%S+) (.*)$')
+    if call('EXISTS', job_key(earlier)) == 1 then
+      local n = #exceptions
+      exceptions[n + 1] = index
+      exceptions[n + 2] = fingerprint == options.fingerprint and 'unique' or 'conflict'
+      exceptions[n + 3] = earlier
+      return false
+    end
+  end
+  call('SET', key, token .. ' ' .. options.fingerprint, 'PX', string.format('%.0f', options.window))
+  return true
+end
+
+local plain = line_of('normal')
+local at = 2
+for index = 1, tonumber(ARGV[1]) do
+  local token, spec, packed = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  at = at + 3
+  local key = job_key(token)
+  if call('EXISTS', key) == 1 then
+    local n = #exceptions
+    exceptions[n + 1], exceptions[n + 2], exceptions[n + 3] = index, 'known', token
+  elseif packed == '' then
+    call('HSET', key, STATE, 'queued', SPEC, spec, CREATED, created, SEQ, plain.number)
+    plain.number = plain.number + 1
+    plain.tokens[#plain.tokens + 1] = token
+    recent[#recent + 1] = token
+  else
+    local options = cjson.decode(packed)
+    if not options.unique or is_unique(index, token, options) then
+      local name = options.line or 'normal'
+      local fields = { SPEC, spec, CREATED, created }
+      local function field(word, value)
+        fields[#fields + 1] = word
+        fields[#fields + 1] = value
+      end
+      if name ~= 'normal' then field(LINE, name) end
+      if options.max_crashes then field(MAX_CRASHES, options.max_crashes) end
+      if options.owner then
+        field(OWNER, options.owner)
+        call('ZADD', base .. K_OWNED .. options.owner, now, token)
+      end
+      if options.delay then
+        local due = now + options.delay
+        field(STATE, 'scheduled')
+        field(DUE, string.format('%.0f', due))
+        field(SEQ, 0)
+        call('ZADD', base .. K_SCHEDULED, due, token)
+        scheduled = scheduled + 1
+      else
+        local line = line_of(name)
+        field(STATE, 'queued')
+        field(SEQ, line.number)
+        line.number = line.number + 1
+        line.tokens[#line.tokens + 1] = token
+      end
+      call('HSET', key, unpack(fields))
+      recent[#recent + 1] = token
+    end
+  end
+end
+
+local queued = false
+for _, name in ipairs(order) do
+  local tokens = lines[name].tokens
+  if #tokens > 0 then
+    call_with_all('RPUSH', base .. K_LINE_OF .. name, tokens)
+    queued = true
+  end
+end
+call_with_all('RPUSH', base .. K_RECENT, recent)
+count('enqueued', #recent)
+-- A delayed job wakes a runner too: it learns from its empty claim when the job is due.
+if queued or scheduled > 0 then wake_one() end
+return exceptions

@@ -1,0 +1,24 @@
+-- reconcile: jobs that are in a runner's set but not in its memory are given back
+-- uses   release
+-- flags  allow-oom
+-- KEYS   1 the queue's beginning
+-- ARGV   runner, then pairs of token · attempt that it knows
+-- reply  the tokens that were given back
+local runner = ARGV[1]
+local known = {}
+for index = 2, #ARGV, 2 do known[ARGV[index]] = ARGV[index + 1] end
+local now = string.format('%.0f', clock_ms())
+local released = {}
+for _, token in ipairs(call('SMEMBERS', base .. K_RUNNING .. runner)) do
+  local fields = call('HMGET', job_key(token), STATE, ATTEMPT, RUNNER)
+  local is_owner = fields[1] == 'running' and fields[3] == runner
+  if not is_owner then
+    call('SREM', base .. K_RUNNING .. runner, token)
+  elseif known[token] ~= fields[2] then
+    release(token, fields[2], now)
+    call('SREM', base .. K_RUNNING .. runner, token)
+    released[#released + 1] = token
+  end
+end
+if #released > 0 then wake_one() end
+return released

@@ -1,0 +1,39 @@
+-- take_over: recover the jobs of a runner that is dead
+-- uses   recover
+-- flags  allow-oom
+-- KEYS   1 the queue's beginning
+-- ARGV   runner · 'dead' (its death was seen) or 'silent' (only if it has no heartbeat) · error (JSON) · limit
+-- reply  {jobs still left, token, attempt, state, ...}; {-1} when a silent runner has a heartbeat after all
+local runner, limit = ARGV[1], tonumber(ARGV[4])
+local alive, running = base .. K_ALIVE .. runner, base .. K_RUNNING .. runner
+if ARGV[2] == 'silent' and call('EXISTS', alive) == 1 then return { -1 } end
+-- From here on the runner may claim nothing and its outcomes are refused, job by job, as they are taken.
+call('DEL', alive)
+if call('HEXISTS', base .. K_RUNNERS, runner) == 1 then call('HSET', base .. K_RUNNERS, runner, '') end
+call('SREM', base .. K_IDLE, runner)
+
+local now = string.format('%.0f', clock_ms())
+local tokens = call('SRANDMEMBER', running, limit)
+-- Pushed to the front one by one: the one that waited longest goes last, so that it stands first.
+local numbers = {}
+for _, token in ipairs(tokens) do numbers[token] = tonumber(call('HGET', job_key(token), SEQ) or 0) end
+table.sort(tokens, function(a, b) return numbers[a] > numbers[b] end)
+
+local reply, recovered = { 0 }, 0
+for _, token in ipairs(tokens) do
+  local fields = call('HMGET', job_key(token), ATTEMPT, RUNNER)
+  if fields[2] == runner then
+    local state = recover(token, fields[1], ARGV[3], now)
+    if state then
+      recovered = recovered + 1
+      local n = #reply
+      reply[n + 1], reply[n + 2], reply[n + 3] = token, fields[1], state
+    end
+  end
+end
+if #tokens > 0 then call('SREM', running, unpack(tokens)) end
+count('recovered', recovered)
+for _ = 1, math.min(recovered, 4) do wake_one() end
+reply[1] = call('SCARD', running)
+if reply[1] == 0 then call('HDEL', base .. K_RUNNERS, runner) end
+return reply

@@ -1,0 +1,394 @@
+"""The producer's side: put jobs in line, follow them, get their results.
+
+Jobs that are enqueued by many coroutines in one turn of the event loop leave in one call, with
+nothing to switch on; a job that is enqueued alone leaves at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Final, Generic, ParamSpec, TypeVar
+
+import msgspec
+
+from .broker import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions
+from .errors import IdempotencyConflict, InvalidArguments, JobCancelled, JobFailed, PayloadTooLarge
+from .events import Events
+from .inspector import Inspector
+from .job import MAX_ARGUMENTS_BYTES, SCHEMA, JobRecord, JobRequest, Retention, Spec, Submitted
+from .keys import DEFAULT_MAX_CRASHES, new_token, split_job_id
+from .registry import Handler, Registry
+from .states import Line, State
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LARGEST_BATCH: Final = 500  # jobs in one call: about 2 ms of Redis, so that nobody waits long behind it
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Job(Generic[R]):
+    """A job that was enqueued; holds nothing but its id."""
+
+    __slots__ = ("_queue", "_returns", "id")
+
+    def __init__(self, queue: Queue, job_id: str, returns: Any = Any) -> None:
+        self._queue = queue
+        self._returns = returns
+        self.id = job_id
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id}>"
+
+    async def record(self) -> JobRecord:
+        """The job as it stands now. Raises JobNotFound."""
+        return await self._queue.inspector.job(self.id)
+
+    async def cancel(self) -> State:
+        """See Queue.cancel."""
+        return await self._queue.cancel(self.id)
+
+    async def result(self, *, timeout: float | None = None) -> R:
+        """Wait for the job's end and return its result, decoded to the type the handler declares.
+
+        Args:
+            timeout: seconds to wait at most; None for as long as it takes.
+
+        Raises:
+            JobFailed, JobCancelled: it ended so.
+            TimeoutError: it has not ended yet; it goes on.
+            JobNotFound: it is gone, its retention is over.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        version = 0
+        while True:
+            left = 3600.0 if deadline is None else deadline - time.monotonic()
+            version = await self._queue.events.changed(self.id, since=version, timeout=max(0.0, left))
+            record = await self._queue.inspector.job(self.id)
+            version = record.version
+            match record.state:
+                case State.COMPLETED:
+                    return self._convert(record.result)
+                case State.FAILED:
+                    error = record.error
+                    raise JobFailed(
+                        self.id,
+                        type=error.type if error else "unknown",
+                        title=error.title if error else "no reason was stored",
+                        detail=error.detail if error else "",
+                    )
+                case State.CANCELLED:
+                    raise JobCancelled(self.id)
+                case State.SCHEDULED | State.QUEUED | State.RUNNING:
+                    if deadline is not None and time.monotonic() >= deadline:
+                        raise TimeoutError(f"job {self.id} is {record.state} after {timeout:g} s of waiting")
+
+    def _convert(self, value: Any) -> R:
+        result: R = msgspec.convert(value, self._returns) if self._returns is not Any else value
+        return result
+
+
+class Queue:
+    """Puts jobs in line and follows them.
+
+    Make one with `Queue.connect(url)` and use it as an async context manager, or close it.
+    It is meant to be shared by everything in the process.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        registry: Registry | None = None,
+        retention: Retention | None = None,
+        idempotency_window: float = IDEMPOTENCY_WINDOW,
+        max_arguments_bytes: int = MAX_ARGUMENTS_BYTES,
+    ) -> None:
+        self.broker = broker
+        self.registry = registry or Registry()
+        self.inspector = Inspector(broker, retention=retention)
+        self.events = Events(broker)
+        self._window = idempotency_window
+        self._max_arguments_bytes = max_arguments_bytes
+        self._batches: dict[str, _Batch] = {}
+        self._announced: set[str] = set()
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        registry: Registry | None = None,
+        prefix: str = "qc",
+        name: str = "producer",
+        patience: float = 5.0,
+        retention: Retention | None = None,
+        idempotency_window: float = IDEMPOTENCY_WINDOW,
+        max_arguments_bytes: int = MAX_ARGUMENTS_BYTES,
+    ) -> Queue:
+        """A queue on the Redis at `url`; the connection is made when it is first needed.
+
+        Args:
+            registry: the handlers by kind; needed only to submit jobs by the name of their kind.
+            prefix: first word of every key.
+            name: shown by Redis' CLIENT LIST.
+            patience: seconds a call waits for a Redis that is away before it raises BrokerUnavailable.
+            retention: how long ended jobs are kept, as the workers are told; only to say when a job will go.
+            idempotency_window: seconds an idempotency key is remembered.
+            max_arguments_bytes: of one job.
+        """
+        broker = Broker.connect(url, prefix=prefix, name=name, patience=patience)
+        return cls(
+            broker,
+            registry=registry,
+            retention=retention,
+            idempotency_window=idempotency_window,
+            max_arguments_bytes=max_arguments_bytes,
+        )
+
+    async def close(self) -> None:
+        """Let go of Redis; whoever waits for a job is let go too."""
+        await self.events.close()
+        await self.broker.close()
+
+    async def __aenter__(self) -> Queue:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # Enqueueing.
+
+    async def enqueue(self, handler: Handler[P, R], *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+        """Put a job in the normal line of the handler's queue. Once this returns, it is stored.
+
+        Raises:
+            InvalidArguments: they do not fit the handler's signature.
+            PayloadTooLarge: they are too large to be stored with a job.
+            BrokerUnavailable: Redis did not answer; the job may or may not be stored.
+            QueueFull: Redis is at maxmemory.
+        """
+        return await Enqueuer(self).enqueue(handler, *args, **kwargs)
+
+    def options(
+        self,
+        *,
+        id: str | None = None,
+        line: Line = Line.NORMAL,
+        delay: float = 0.0,
+        owner: str = "",
+        idempotency_key: str | None = None,
+        queue: str | None = None,
+        retries: int | None = None,
+        timeout: float | None = None,
+    ) -> Enqueuer:
+        """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
+
+        The options are those of JobRequest.
+        """
+        return Enqueuer(
+            self,
+            JobRequest(
+                kind="",
+                id=id,
+                line=line,
+                delay=delay,
+                owner=owner,
+                idempotency_key=idempotency_key,
+                queue=queue,
+                retries=retries,
+                timeout=timeout,
+            ),
+        )
+
+    async def submit(self, request: JobRequest) -> Submitted:
+        """Put a job in line by the name of its kind.
+
+        Raises:
+            UnknownKind: the registry has no such handler.
+            IdempotencyConflict: the key was used before, with another fingerprint.
+            Others: as `enqueue`.
+        """
+        handler = self.registry[request.kind]
+        queue, entry = self._entry(handler, handler.encode_mapping(request.args), request)
+        return await self._send(queue, entry)
+
+    async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Submitted]:
+        """Put many jobs in line, in order, in few calls.
+
+        All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict the
+        other jobs are stored.
+        """
+        queues: dict[str, tuple[list[int], list[Entry]]] = {}
+        for index, request in enumerate(requests):
+            handler = self.registry[request.kind]
+            queue, entry = self._entry(handler, handler.encode_mapping(request.args), request)
+            indexes, entries = queues.setdefault(queue, ([], []))
+            indexes.append(index)
+            entries.append(entry)
+        answers: dict[int, Submitted | IdempotencyConflict] = {}
+        for queue, (indexes, entries) in queues.items():
+            await self._announce(queue)
+            calls = [
+                self.broker.enqueue(queue, entries[first : first + LARGEST_BATCH])
+                for first in range(0, len(entries), LARGEST_BATCH)
+            ]
+            answers.update(
+                zip(indexes, [each for reply in await _in_order(calls) for each in reply], strict=True)
+            )
+        return [_accepted(answers[index]) for index in range(len(requests))]
+
+    # What happens to jobs later.
+
+    async def cancel(self, job_id: str) -> State:
+        """End a waiting job at once, or ask a running one to end.
+
+        Returns: the state now: `cancelled`, or `running` when it was asked.
+        Raises:
+            JobNotFound, StateConflict: it is completed or failed already.
+        """
+        return await self.broker.cancel(job_id)
+
+    async def requeue(self, job_id: str) -> State:
+        """Give a failed or cancelled job a new series of attempts, at the end of its line.
+
+        Raises:
+            JobNotFound, StateConflict: it is in another state.
+        """
+        return await self.broker.requeue(job_id)
+
+    async def delete(self, job_id: str) -> None:
+        """Remove an ended job's record; its files are the caller's to remove first.
+
+        Raises:
+            JobNotFound, StateConflict: it has not ended.
+        """
+        await self.broker.delete(job_id)
+
+    # Helpers.
+
+    def _entry(
+        self, handler: Handler[..., Any], args: bytes, request: JobRequest | None
+    ) -> tuple[str, Entry]:
+        if len(args) > self._max_arguments_bytes:
+            raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
+        options: EntryOptions | None = None
+        if request is None:
+            spec = Spec(SCHEMA, handler.kind, msgspec.Raw(args))
+            if handler.max_crashes != DEFAULT_MAX_CRASHES:
+                options = EntryOptions(max_crashes=handler.max_crashes)
+            return handler.queue, Entry(new_token(), _encode(spec), options)
+        if request.delay < 0 or (request.timeout is not None and request.timeout <= 0):
+            raise InvalidArguments(
+                handler.kind, "delay must not be negative and timeout must be above 0 seconds"
+            )
+        queue, token = request.queue or handler.queue, None
+        if request.id is not None:
+            queue, token = split_job_id(request.id)
+        spec = Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout)
+        key = request.idempotency_key
+        options = EntryOptions(
+            line=request.line,
+            delay=round(request.delay * 1000),
+            owner=request.owner,
+            max_crashes=handler.max_crashes,
+            unique=f"{request.owner}:{key}" if key else "",
+            fingerprint=request.fingerprint if key else None,
+            window=round(self._window * 1000) if key else None,
+        )
+        return queue, Entry(
+            token or new_token(), _encode(spec), options if options != EntryOptions() else None
+        )
+
+    async def _send(self, queue: str, entry: Entry) -> Submitted:
+        """Send an entry together with all others of this turn of the loop."""
+        if queue not in self._announced:
+            await self._announce(queue)
+        batch = self._batches.get(queue)
+        if batch is None or len(batch.entries) >= LARGEST_BATCH:
+            batch = self._batches[queue] = _Batch(self.broker, queue, self._forget)
+        return _accepted(await batch.add(entry))
+
+    def _forget(self, batch: _Batch) -> None:
+        if self._batches.get(batch.queue) is batch:
+            del self._batches[batch.queue]
+
+    async def _announce(self, queue: str) -> None:
+        if queue not in self._announced:
+            await self.broker.announce(queue)
+            self._announced.add(queue)
+
+
+class Enqueuer:
+    """Enqueues with options; see Queue.options."""
+
+    __slots__ = ("_queue", "_request")
+
+    def __init__(self, queue: Queue, request: JobRequest | None = None) -> None:
+        self._queue = queue
+        self._request = request
+
+    async def enqueue(self, handler: Handler[P, R], *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+        """Put a job in line. See Queue.enqueue."""
+        queue, entry = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
+        submitted = await self._queue._send(queue, entry)
+        return Job(self._queue, submitted.id, handler.returns)
+
+
+class _Batch:
+    """The entries of one turn of the loop, on their way in one call."""
+
+    __slots__ = ("_broker", "_leaving", "_task", "_waiting", "entries", "queue")
+
+    def __init__(self, broker: Broker, queue: str, leaving: Callable[[_Batch], None]) -> None:
+        self.queue = queue
+        self.entries: list[Entry] = []
+        self._broker = broker
+        self._leaving = leaving
+        self._waiting: list[asyncio.Future[Submitted | IdempotencyConflict]] = []
+        # The task starts in the next turn: until then others can join.
+        self._task = asyncio.create_task(self._send())
+
+    def add(self, entry: Entry) -> asyncio.Future[Submitted | IdempotencyConflict]:
+        """Join; the future of one's own, so that a cancelled caller takes nobody with it."""
+        future: asyncio.Future[Submitted | IdempotencyConflict] = asyncio.get_running_loop().create_future()
+        self.entries.append(entry)
+        self._waiting.append(future)
+        return future
+
+    async def _send(self) -> None:
+        self._leaving(self)
+        try:
+            answers = await self._broker.enqueue(self.queue, self.entries)
+        except BaseException as error:
+            for future in self._waiting:
+                if not future.done():
+                    future.set_exception(error)
+                    future.exception()  # a caller who went away is no news for the log
+            if not isinstance(error, Exception):
+                raise
+            return
+        for future, answer in zip(self._waiting, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+
+
+def _accepted(answer: Submitted | IdempotencyConflict) -> Submitted:
+    if isinstance(answer, IdempotencyConflict):
+        raise answer
+    return answer
+
+
+async def _in_order(
+    calls: Sequence[Coroutine[Any, Any, list[Submitted | IdempotencyConflict]]],
+) -> list[list[Submitted | IdempotencyConflict]]:
+    """Several calls under way at once; they leave on one connection, so Redis carries them out in order."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(call) for call in calls]
+    return [task.result() for task in tasks]
