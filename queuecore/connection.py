@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import hiredis
 from redis.asyncio.connection import SSLConnection, parse_url
@@ -80,8 +80,7 @@ class Connection(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's does not inherit from it
 
     def data_received(self, data: bytes) -> None:
         reader = self._reader
@@ -144,7 +143,7 @@ class Connection(asyncio.Protocol):
 async def connect(
     url: str, *, timeout: float = 5.0, name: str = "", on_message: OnMessage | None = None
 ) -> Connection:
-    """Open a connection: `redis://`, `rediss://` or `unix://`; user, password, database as redis-py reads them.
+    """Open a connection: `redis://`, `rediss://` or `unix://`; user, password, database as redis-py has them.
 
     Args:
         url: where Redis is.

@@ -160,7 +160,7 @@ class Permanent(Exception):
 
 
 class Retry(Exception):
-    """Raise it in a handler to end the attempt, which is spent, and be started again after `delay` seconds."""
+    """Raise it in a handler to end the attempt, which counts, and be started again after `delay` seconds."""
 
     def __init__(self, *, delay: float = 0.0, reason: str = "the handler asked to be retried") -> None:
         super().__init__(reason)
