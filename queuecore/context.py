@@ -161,6 +161,11 @@ class JobContext:
             return None
         return self._detached.measure(self._report, now=time.monotonic(), now_ms=time.time_ns() // 1_000_000)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether `take_news` would return something. For whoever runs the handler."""
+        return self._has_news
+
     def ask_to_cancel(self) -> None:
         """Make `cancelled` true. For whoever runs the handler, not for the handler."""
         self._cancelled = True

@@ -271,6 +271,10 @@ class Registry:
         except KeyError:
             raise UnknownKind(kind, tuple(self.kinds())) from None
 
+    def get(self, kind: str) -> Handler[..., Any] | None:
+        """Return the handler of `kind`, None where there is none."""
+        return self._handlers.get(kind)
+
     def __contains__(self, kind: object) -> bool:
         return kind in self._handlers
 
