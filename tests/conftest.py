@@ -1,0 +1,56 @@
+"""What all tests share: a real Redis for the session, a clean database for each test."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis
+
+from launch.private_redis import PrivateRedis
+from queuecore import Queue, Registry
+from queuecore.keys import NAMES
+
+# Keys that must end by themselves; every other known key lives until its job, runner or queue is gone.
+ENDING = ("UNIQUE", "ALIVE", "CALL")
+KEY = re.compile(r"(?P<prefix>\w+):\{[a-z][a-z0-9_]*\}:(?P<rest>.+)")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
+    """A persistent redis-server of this test session's own."""
+    with PrivateRedis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: PrivateRedis) -> Iterator[str]:
+    """The address of a Redis with nothing in it; fails the test when it leaves a key nobody answers for."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        yield redis_server.url
+        strays = [problem for key in client.scan_iter(count=1000) if (problem := _stray(client, key))]
+    assert not strays, "keys that nobody answers for: " + "; ".join(strays)
+
+
+@pytest.fixture
+async def queue(redis_url: str) -> AsyncIterator[Queue]:
+    """A queue without handlers."""
+    async with Queue.connect(redis_url, registry=Registry(), patience=2.0) as queue:
+        yield queue
+
+
+def _stray(client: "redis.Redis", raw: bytes) -> str | None:
+    key = raw.decode()
+    match = KEY.fullmatch(key)
+    if match is None:
+        return None if key.endswith(":queues") else f"{key} has no name of ours"
+    rest = match["rest"]
+    name = next(
+        (name for name, word in NAMES.items() if rest == word or (word.endswith(":") and rest.startswith(word))),
+        None,
+    )
+    if name is None:
+        return f"{key} is not in keys.NAMES"
+    if name in ENDING and client.pttl(raw) == -1:
+        return f"{key} has no time to live"
+    return None
