@@ -45,12 +45,11 @@ def _stray(client: "redis.Redis", raw: bytes) -> str | None:
     if match is None:
         return None if key.endswith(":queues") else f"{key} has no name of ours"
     rest = match["rest"]
-    name = next(
-        (name for name, word in NAMES.items() if rest == word or (word.endswith(":") and rest.startswith(word))),
-        None,
-    )
-    if name is None:
+    names = [
+        name for name, word in NAMES.items() if rest == word or (word[-1] == ":" and rest.startswith(word))
+    ]
+    if not names:
         return f"{key} is not in keys.NAMES"
-    if name in ENDING and client.pttl(raw) == -1:
+    if names[0] in ENDING and client.pttl(raw) == -1:
         return f"{key} has no time to live"
     return None
