@@ -6,7 +6,8 @@ Every mistake of every source is collected, so that one start tells them all.
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,10 +94,10 @@ def load(
     mistakes: list[Mistake] = []
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    for given in (
-        *_from_file(path, environ, mistakes),
-        *_from_environment(environ, mistakes),
-        *_from_command_line(overrides or {}, mistakes),
+    for given in chain(
+        _from_file(path, environ, mistakes),
+        _from_environment(environ, mistakes),
+        _from_command_line(overrides or {}, mistakes),
     ):
         try:
             values[given.key.name] = read_value(given.key, given.value)
@@ -234,11 +235,14 @@ def _from_command_line(overrides: Mapping[str, Any], mistakes: list[Mistake]) ->
             mistakes.append(Mistake(name, "command line", _unknown(name, keys)))
 
 
-def _unknown(written: str, known: Any) -> str:
-    near = difflib.get_close_matches(written, list(known), n=1, cutoff=0.6)
-    if not near:
-        # A setting in the wrong section, or at the top, is nearest to the one of the same last word.
-        near = [name for name in known if name.split(".")[-1] == written.split(".")[-1]]
+def _unknown(written: str, known: Iterable[str]) -> str:
+    """Say that there is no such setting, and which one may be meant."""
+    section, _, word = written.rpartition(".")
+    neighbours = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == section}
+    same_word = [name for name in known if name.rpartition(".")[2] == word]
+    near = same_word or [
+        neighbours[each] for each in difflib.get_close_matches(word, neighbours, n=1, cutoff=0.75)
+    ]
     return f"is not a setting; did you mean {near[0]}?" if near else "is not a setting"
 
 
