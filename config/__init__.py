@@ -12,6 +12,7 @@ from config.loading import (
     load,
     reload,
     to_environment,
+    use_file,
 )
 from config.settings import Auth, Http, Jobs, Log, Role, Settings, Token, Worker
 
@@ -34,4 +35,5 @@ __all__ = [
     "reload",
     "session_secret",
     "to_environment",
+    "use_file",
 ]

@@ -159,6 +159,11 @@ def to_environment(
     return inherited | given | ({FILE_VARIABLE: str(path.absolute())} if path else {})
 
 
+def use_file(path: Path) -> None:
+    """Have this process, and those it starts, read their settings from the file at `path`."""
+    os.environ[FILE_VARIABLE] = str(path.absolute())
+
+
 def check_together(settings: Settings) -> Iterator[tuple[str, str]]:
     """Find settings that are right alone and wrong together, as pairs of a name and the problem."""
     worker = settings.worker

@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 class FakeRedis:
-    """A fakeredis server in a process of its own, with the methods of `PrivateRedis` that the launcher uses."""
+    """A fakeredis server in its own process, with what the launcher uses of `PrivateRedis`."""
 
     version = "fakeredis"
     binary = Path(sys.executable)

@@ -29,6 +29,8 @@ from launch.process import start_child, stop_child
 # The path of a unix socket has 108 bytes at most, with its final zero; some systems have 104.
 LONGEST_SOCKET_PATH = 100
 LARGEST_LOG = 1 << 20
+# Seconds that the server of a launcher that has just been killed gets to end.
+LOCK_PATIENCE = 5.0
 
 CONFIGURATION: Mapping[str, str] = {
     "port": "0",
@@ -266,10 +268,10 @@ def _prepare_socket_directory(socket_path: Path) -> None:
         raise PrivateRedisError(f"{parent} is not a directory that only this user can enter: remove it")
 
 
-def _lock_directory(directory: Path, *, patience: float = 5.0) -> int:
-    """Take the directory for this process; a server that is just ending gets some time to do so."""
+def _lock_directory(directory: Path) -> int:
+    """Take the directory for this process."""
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + LOCK_PATIENCE
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,111 @@
+"""Rules of the layout that import-linter cannot express; the import floors themselves are in pyproject.toml."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from queuecore.keys import NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("queuecore", "handlers", "storage", "config", "api", "launch")
+# Hands its whole environment on to the processes of a worker, without looking for a setting in it.
+HANDS_ON = "queuecore/environment.py"
+ENVIRONMENT_READERS = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+
+
+def sources(*packages: str) -> list[Path]:
+    found = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    return sorted([*found, ROOT / "worker.py"])
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def nodes_of(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text("utf-8"), str(path)))
+
+
+def imports_of(path: Path) -> set[str]:
+    """The first words of the absolute imports of a file."""
+    found: set[str] = set()
+    for node in nodes_of(path):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", sources(*PACKAGES), ids=name_of)
+def test_only_config_reads_the_environment(path: Path) -> None:
+    if name_of(path).startswith("config/") or name_of(path) == HANDS_ON:
+        return
+
+    readers = [
+        f"line {node.lineno}"
+        for node in nodes_of(path)
+        if (isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT_READERS)
+        or (isinstance(node, ast.ImportFrom) and {alias.name for alias in node.names} & ENVIRONMENT_READERS)
+    ]
+
+    assert not readers, f"take the setting from config.load(): {readers}"
+
+
+@pytest.mark.parametrize("path", sources(*PACKAGES), ids=name_of)
+def test_only_keys_builds_a_key(path: Path) -> None:
+    if name_of(path) == "queuecore/keys.py":
+        return
+    docstrings = {
+        id(node.body[0].value)
+        for node in nodes_of(path)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+
+    tags = [
+        node.lineno
+        for node in nodes_of(path)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in docstrings
+        and re.search(r":\{|\bqc:", node.value)
+    ]
+    glued = [
+        part.lineno
+        for node in nodes_of(path)
+        if isinstance(node, ast.JoinedStr | ast.BinOp)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute) and re.search(r"[kK]eys(\(.*\))?\.base$", ast.unparse(part))
+    ]
+
+    assert not tags + glued, "ask queuecore.keys for the key"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "queuecore/lua").glob("*.lua")), ids=name_of)
+def test_scripts_take_the_words_of_keys_from_keys(path: Path) -> None:
+    code = re.sub(r"--.*", "", path.read_text("utf-8"))
+
+    unnamed = re.findall(r"\bbase *\.\. *['\"]\S+", code)
+    words = [word for word in re.findall(r"'([a-z]+:)'", code) if word in NAMES.values()]
+
+    assert not unnamed + words
+
+
+def test_the_library_needs_only_redis_and_msgspec() -> None:
+    # hiredis is the parser of redis-py, uvloop a faster event loop where it is installed.
+    allowed = set(sys.stdlib_module_names) | {"redis", "hiredis", "msgspec", "queuecore", "uvloop"}
+
+    for path in (ROOT / "queuecore").rglob("*.py"):
+        assert imports_of(path) <= allowed, name_of(path)
+
+
+def test_the_worker_command_is_on_top() -> None:
+    assert imports_of(ROOT / "worker.py") & set(PACKAGES) <= {"config", "queuecore", "storage"}
+    for path in sources(*PACKAGES):
+        assert "worker" not in imports_of(path), name_of(path)
