@@ -1,4 +1,4 @@
-"""Rules of the layout that import-linter cannot express; the import floors themselves are in pyproject.toml."""
+"""Rules of the layout that import-linter cannot express; the floors themselves are in pyproject.toml."""
 
 import ast
 import re
