@@ -97,6 +97,7 @@ class Broker:
         self.prefix = prefix
         self._keys: dict[str, Keys] = {}
         self._calls: dict[tuple[str, str, int], int] = {}
+        self._announced: set[str] = set()
 
     @classmethod
     def connect(
@@ -126,6 +127,8 @@ class Broker:
             BrokerUnavailable: not known whether it was stored; the same entries again are safe.
             QueueFull: Redis is at maxmemory.
         """
+        if queue not in self._announced:
+            await self.announce(queue)
         arguments: list[Argument] = [len(entries)]
         for entry in entries:
             arguments += (entry.token, entry.spec, _to_json(entry.options) if entry.options else b"")
@@ -144,6 +147,7 @@ class Broker:
         """Put a queue's name on the list of all queues."""
         self.keys(queue)
         await self.client.call("SADD", queues_key(self.prefix), queue)
+        self._announced.add(queue)
 
     async def cancel(self, job_id: str) -> State:
         """End a waiting job, or ask a running one to end.

@@ -14,7 +14,8 @@ from typing import Final
 
 from .errors import JobNotFound
 
-TOKEN_BYTES: Final = 16  # 128 random bits: knowing the id is the right to see the job
+# 22 characters of 6 random bits each, at least 128 in all: knowing the id is the right to see the job.
+TOKEN_LENGTH: Final = 22
 JOB_ID: Final = re.compile(r"([a-z][a-z0-9_]{0,31})\.([A-Za-z0-9_-]{22})", re.ASCII)
 QUEUE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 
@@ -104,8 +105,15 @@ def new_job_id(queue: str) -> str:
 
 
 def new_token() -> str:
-    """22 characters of base64url that carry 128 random bits."""
-    return base64.urlsafe_b64encode(os.urandom(TOKEN_BYTES))[:22].decode("ascii")
+    """A random token: TOKEN_LENGTH characters of base64url."""
+    return new_tokens(1)[0]
+
+
+def new_tokens(n: int) -> list[str]:
+    """As many tokens, made together at a tenth of the price."""
+    # 17 bytes make 22 characters and a bit; any 22 of a long random text will do.
+    text = base64.b64encode(os.urandom(n * 17), b"-_").decode("ascii")
+    return [text[at : at + TOKEN_LENGTH] for at in range(0, n * TOKEN_LENGTH, TOKEN_LENGTH)]
 
 
 def split_job_id(job_id: str) -> tuple[str, str]:

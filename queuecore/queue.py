@@ -19,7 +19,7 @@ from .errors import IdempotencyConflict, InvalidArguments, JobCancelled, JobFail
 from .events import Events
 from .inspector import Inspector
 from .job import MAX_ARGUMENTS_BYTES, SCHEMA, JobRecord, JobRequest, Retention, Spec, Submitted
-from .keys import DEFAULT_MAX_CRASHES, new_token, split_job_id
+from .keys import DEFAULT_MAX_CRASHES, new_token, new_tokens, split_job_id
 from .registry import Handler, Registry
 from .states import Line, State
 
@@ -27,6 +27,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 LARGEST_BATCH: Final = 500  # jobs in one call: about 2 ms of Redis, so that nobody waits long behind it
+
+PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -115,7 +117,6 @@ class Queue:
         self._window = idempotency_window
         self._max_arguments_bytes = max_arguments_bytes
         self._batches: dict[str, _Batch] = {}
-        self._announced: set[str] = set()
 
     @classmethod
     def connect(
@@ -174,7 +175,7 @@ class Queue:
             BrokerUnavailable: Redis did not answer; the job may or may not be stored.
             QueueFull: Redis is at maxmemory.
         """
-        return await Enqueuer(self).enqueue(handler, *args, **kwargs)
+        return await Enqueuer(self, PLAIN).enqueue(handler, *args, **kwargs)
 
     def options(
         self,
@@ -226,15 +227,15 @@ class Queue:
         other jobs are stored.
         """
         queues: dict[str, tuple[list[int], list[Entry]]] = {}
-        for index, request in enumerate(requests):
-            handler = self.registry[request.kind]
-            queue, entry = self._entry(handler, handler.encode_mapping(request.args), request)
+        registry, make_entry = self.registry, self._entry
+        for index, (request, token) in enumerate(zip(requests, new_tokens(len(requests)), strict=True)):
+            handler = registry[request.kind]
+            queue, entry = make_entry(handler, handler.encode_mapping(request.args), request, token)
             indexes, entries = queues.setdefault(queue, ([], []))
             indexes.append(index)
             entries.append(entry)
         answers: dict[int, Submitted | IdempotencyConflict] = {}
         for queue, (indexes, entries) in queues.items():
-            await self._announce(queue)
             calls = [
                 self.broker.enqueue(queue, entries[first : first + LARGEST_BATCH])
                 for first in range(0, len(entries), LARGEST_BATCH)
@@ -274,26 +275,26 @@ class Queue:
     # Helpers.
 
     def _entry(
-        self, handler: Handler[..., Any], args: bytes, request: JobRequest | None
+        self, handler: Handler[..., Any], args: bytes, request: JobRequest, token: str | None = None
     ) -> tuple[str, Entry]:
+        """The queue a job goes to and what is stored of it; a token is made where none is given."""
         if len(args) > self._max_arguments_bytes:
             raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
-        options: EntryOptions | None = None
-        if request is None:
-            spec = Spec(SCHEMA, handler.kind, msgspec.Raw(args))
-            if handler.max_crashes != DEFAULT_MAX_CRASHES:
-                options = EntryOptions(max_crashes=handler.max_crashes)
-            return handler.queue, Entry(new_token(), _encode(spec), options)
         if request.delay < 0 or (request.timeout is not None and request.timeout <= 0):
-            raise InvalidArguments(
-                handler.kind, "delay must not be negative and timeout must be above 0 seconds"
-            )
-        queue, token = request.queue or handler.queue, None
+            raise InvalidArguments(handler.kind, "delay must be at least 0 and timeout above 0 seconds")
+        queue = request.queue or handler.queue
         if request.id is not None:
             queue, token = split_job_id(request.id)
         spec = Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout)
+        return queue, Entry(token or new_token(), _encode(spec), self._options(handler, request))
+
+    def _options(self, handler: Handler[..., Any], request: JobRequest) -> EntryOptions | None:
+        """What sets the job apart from a plain one; None when nothing does."""
         key = request.idempotency_key
-        options = EntryOptions(
+        if not (key or request.owner or request.delay) and request.line is Line.NORMAL:
+            usual = handler.max_crashes == DEFAULT_MAX_CRASHES
+            return None if usual else EntryOptions(max_crashes=handler.max_crashes)
+        return EntryOptions(
             line=request.line,
             delay=round(request.delay * 1000),
             owner=request.owner,
@@ -302,14 +303,9 @@ class Queue:
             fingerprint=request.fingerprint if key else None,
             window=round(self._window * 1000) if key else None,
         )
-        return queue, Entry(
-            token or new_token(), _encode(spec), options if options != EntryOptions() else None
-        )
 
     async def _send(self, queue: str, entry: Entry) -> Submitted:
         """Send an entry together with all others of this turn of the loop."""
-        if queue not in self._announced:
-            await self._announce(queue)
         batch = self._batches.get(queue)
         if batch is None or len(batch.entries) >= LARGEST_BATCH:
             batch = self._batches[queue] = _Batch(self.broker, queue, self._forget)
@@ -319,18 +315,13 @@ class Queue:
         if self._batches.get(batch.queue) is batch:
             del self._batches[batch.queue]
 
-    async def _announce(self, queue: str) -> None:
-        if queue not in self._announced:
-            await self.broker.announce(queue)
-            self._announced.add(queue)
-
 
 class Enqueuer:
     """Enqueues with options; see Queue.options."""
 
     __slots__ = ("_queue", "_request")
 
-    def __init__(self, queue: Queue, request: JobRequest | None = None) -> None:
+    def __init__(self, queue: Queue, request: JobRequest) -> None:
         self._queue = queue
         self._request = request
 
