@@ -127,7 +127,9 @@ class JobContext:
             fraction: the share of the whole job that is done, 0 to 1, where the handler knows it
                 better than `done / total`: several steps of different weight.
         """
-        self._report = ProgressReport(done, total, unit, message, step, fraction)
+        # Numbers of other libraries are numbers, too, but have no form in msgpack.
+        total = None if total is None else float(total)
+        self._report = ProgressReport(float(done), total, unit, message, step, fraction)
         if not self._has_news:
             self._announce()
 
@@ -148,7 +150,7 @@ class JobContext:
         if len(self._lines) >= MAX_LOG_LINES_KEPT:
             del self._lines[0]
             self._lines_dropped += 1
-        self._lines.append(line[:MAX_LOG_LINE_CHARACTERS])
+        self._lines.append(storable(line[:MAX_LOG_LINE_CHARACTERS]))
         if not self._has_news:
             self._announce()
 
@@ -170,11 +172,24 @@ class JobContext:
         """Make `cancelled` true. For whoever runs the handler, not for the handler."""
         self._cancelled = True
 
+    def pass_on(self, news: News) -> None:
+        """Take over what the same job's context in another process gathered."""
+        if news.progress is not None:
+            self._report = news.progress
+        if news.checkpoint is not None:
+            self._checkpoint = self._new_checkpoint = news.checkpoint
+        for line in news.log:
+            self.log(line)
+        if not self._has_news:
+            self._announce()
+
     def take_news(self) -> News:
         """Return what is new and forget it. For whoever runs the handler, not for the handler."""
         # The flag falls first: what the handler's thread says meanwhile is announced once more.
         self._has_news = False
         report, self._report = self._report, None
+        if report is not None:
+            report = _storable_report(report)
         checkpoint, self._new_checkpoint = self._new_checkpoint, None
         lines, self._lines = self._lines, None
         dropped, self._lines_dropped = self._lines_dropped, 0
@@ -188,6 +203,20 @@ class JobContext:
         self._has_news = True
         if self._changed is not None:
             self._changed(self)
+
+
+def storable(text: str) -> str:
+    """Return `text` with what UTF-8 has no form for replaced: file names bring lone surrogates."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _storable_report(report: ProgressReport) -> ProgressReport:
+    step = report.step
+    if step is not None and not step.name.isascii():
+        step = Step(storable(step.name), step.index, step.count)
+    return ProgressReport(
+        report.done, report.total, storable(report.unit), storable(report.message), step, report.fraction
+    )
 
 
 def _encode_checkpoint(state: Any) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from .context import storable
 from .errors import InvalidArguments, PayloadTooLarge, Permanent, Retry, UnknownKind
 from .job import MAX_ERROR_CHARS, MAX_RESULT_BYTES, ErrorRecord
 
@@ -84,22 +85,27 @@ def timed_out(timeout: float) -> Failure:
 
 def process_died(returncode: int) -> ErrorRecord:
     """Return what is recorded when a job's process ended before the job did."""
-    if returncode >= 0:
-        return _record(
-            "crashed",
-            f"The job's process ended by itself with exit code {returncode} before the job was done.",
-        )
-    cause = " (out of memory?)" if -returncode == signal.SIGKILL else f" ({_signal_name(-returncode)})"
-    return _record("crashed", f"The job's process was killed by signal {-returncode}{cause}.")
+    return _record("crashed", f"The job's process {exit_phrase(returncode)}.")
 
 
-def worker_died(reason: str) -> ErrorRecord:
+def runner_died(reason: str) -> ErrorRecord:
     """Return what is recorded of the attempts of a runner that is no more."""
-    return _record("worker-lost", f"The worker that ran the job is gone: {reason}.")
+    return _record("worker-lost", f"The worker that ran the job {reason}.")
+
+
+def exit_phrase(returncode: int) -> str:
+    """Return how a process ended, as the end of a sentence that begins with its name."""
+    if returncode >= 0:
+        return f"ended by itself with exit code {returncode}"
+    if returncode == -signal.SIGKILL:
+        return "was killed by signal 9 (out of memory?)"
+    return f"was killed by signal {-returncode} ({_signal_name(-returncode)})"
 
 
 def _record(type: str, title: str, detail: str = "", *, retryable: bool = True) -> ErrorRecord:
-    return ErrorRecord(type[:64], title[:MAX_ERROR_CHARS], detail[:MAX_ERROR_CHARS], retryable)
+    return ErrorRecord(
+        storable(type[:64]), storable(title[:MAX_ERROR_CHARS]), storable(detail[:MAX_ERROR_CHARS]), retryable
+    )
 
 
 def _text(error: BaseException) -> str:

@@ -14,11 +14,11 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
 from .context import News
+from .environment import child_environment
 from .failures import OUT_OF_MEMORY, process_died
 from .frames import Channel
 from .job import Claim, ErrorRecord
@@ -177,7 +177,7 @@ class JobProcess:
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
-                env=_environment(),
+                env=child_environment(without=SECRET_VARIABLES),
                 start_new_session=True,
             )
         started = cls(process, stop_grace=options.stop_grace)
@@ -286,12 +286,3 @@ class JobProcess:
             self._ready.set_result("it ended while it started; its output is in the log")
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment, without the way to Redis and with the way to this package."""
-    variables = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
-    package_parent = str(Path(__file__).resolve().parent.parent)
-    inherited = variables.get("PYTHONPATH")
-    variables["PYTHONPATH"] = package_parent + (os.pathsep + inherited if inherited else "")
-    return variables

@@ -1,0 +1,75 @@
+"""Says to Redis, every few seconds, that this worker's runners live, and passes on what Redis answers.
+
+User code never shares a process with this, so no handler can hold a beat up.
+Nothing here decides a job's next state; see recovery.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from .broker import Broker
+from .control import Cancel, Drain, Look
+from .log import event
+from .runner_process import RunnerProcess
+
+logger = logging.getLogger("queuecore.heartbeat")
+
+# Delayed jobs that come due one after the other are promoted together.
+SHORTEST_PAUSE_SECONDS = 0.05
+
+
+class Heart:
+    """Beats for all runners of one supervisor, one call a queue and interval.
+
+    Args:
+        runners: returns the runners that there are now.
+        suspect: called with the registered runners, of anyone, that have no heartbeat.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        interval: float,
+        ttl: float,
+        runners: Callable[[], Iterable[RunnerProcess]],
+        suspect: Callable[[str, list[str]], Awaitable[None]],
+    ) -> None:
+        self._broker = broker
+        self._interval = interval
+        self._ttl = ttl
+        self._runners = runners
+        self._suspect = suspect
+
+    async def run(self, queue: str) -> None:
+        """Beat for `queue` until cancelled; a beat also promotes what is due, so it comes early then."""
+        while True:
+            next_due = await self.beat(queue)
+            pause = self._interval if next_due is None else min(self._interval, next_due)
+            await asyncio.sleep(max(pause, SHORTEST_PAUSE_SECONDS))
+
+    async def beat(self, queue: str) -> float | None:
+        """Beat once. Returns the seconds until the next scheduled job, None when there is none."""
+        # A suspended runner does nothing for its jobs, perhaps never again: others shall have them.
+        living = {
+            runner.id: runner
+            for runner in self._runners()
+            if runner.ready and runner.alive and not runner.suspended
+        }
+        reply = await self._broker.heartbeat(queue, list(living), ttl=self._ttl)
+        for job_id, runner_id in reply.cancels:
+            if runner_id in living:
+                living[runner_id].tell(Cancel(job_id))
+        if reply.backlog:
+            for runner in living.values():
+                runner.tell(Look(queue))
+        for runner_id in reply.forgotten:
+            if runner_id in living:
+                event(logger, logging.WARNING, "runner.forgotten", runner=runner_id, queue=queue)
+                living[runner_id].tell(Drain(0.0))
+        if reply.suspects:
+            await self._suspect(queue, reply.suspects)
+        return reply.next_due

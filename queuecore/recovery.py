@@ -1,0 +1,102 @@
+"""Puts the jobs of dead runners back in line, from the start of a worker to its end.
+
+Any number of workers do this at once: Redis hands out each job once. It looks at
+the truth from all sides: a runner that was seen to die, a runner without
+heartbeat, a job that is in no place where its state says it is. (A runner that
+has a job it does not know of gives it back itself; see Feed.reconcile.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from .broker import Broker
+from .failures import runner_died
+from .job import ErrorRecord
+from .log import event
+from .states import State
+
+logger = logging.getLogger("queuecore.recovery")
+
+# Longer than half a heartbeat's life between two looks counts as blindness, in Redis; this stays below.
+TICK_SHARE_OF_TTL = 0.4
+FIRST_SWEEP_SECONDS = 30.0
+SWEEP_SECONDS = 3600.0
+SWEEP_PAUSE_SECONDS = 0.05
+
+
+class RecoveryManager:
+    """Recovers abandoned jobs of some queues.
+
+    Args:
+        ttl: how long a runner may be without heartbeat, in seconds.
+    """
+
+    def __init__(self, broker: Broker, *, queues: Sequence[str], ttl: float) -> None:
+        self._broker = broker
+        self._queues = queues
+        self._ttl = ttl
+
+    async def run(self) -> None:
+        """Keep watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for queue in self._queues:
+                tasks.create_task(self._keep_looking(queue))
+                tasks.create_task(self._keep_sweeping(queue))
+
+    async def bury(self, runner_id: str, reason: str) -> None:
+        """Recover the jobs of a runner whose death was seen.
+
+        Args:
+            reason: the end of a sentence that begins with the runner: "was killed by signal 9".
+        """
+        error = runner_died(reason)
+        await asyncio.gather(
+            *(self._recover(queue, runner_id, error, seen_dead=True) for queue in self._queues)
+        )
+
+    async def judge(self, queue: str, suspects: Sequence[str]) -> None:
+        """Recover the jobs of runners without heartbeat, unless nobody could have seen a heartbeat.
+
+        After an outage of Redis, or of all workers, every heartbeat has run out though nobody
+        died; then nobody is judged for the time that a heartbeat lives.
+        """
+        if not await self._broker.recovery_tick(queue, ttl=self._ttl):
+            event(logger, logging.INFO, "recovery.deferred", queue=queue, suspects=len(suspects))
+            return
+        error = runner_died(f"gave no sign of life for {self._ttl:g} s")
+        for runner_id in suspects:
+            await self._recover(queue, runner_id, error, seen_dead=False)
+
+    async def _keep_looking(self, queue: str) -> None:
+        while True:
+            await self._broker.recovery_tick(queue, ttl=self._ttl)
+            await asyncio.sleep(self._ttl * TICK_SHARE_OF_TTL)
+
+    async def _keep_sweeping(self, queue: str) -> None:
+        await asyncio.sleep(FIRST_SWEEP_SECONDS)
+        while True:
+            cursor = 0
+            while True:
+                cursor, repaired = await self._broker.sweep(queue, cursor)
+                for job_id in repaired:
+                    event(logger, logging.WARNING, "job.repaired", job=job_id)
+                if cursor == 0:
+                    break
+                await asyncio.sleep(SWEEP_PAUSE_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _recover(self, queue: str, runner_id: str, error: ErrorRecord, *, seen_dead: bool) -> None:
+        for job in await self._broker.recover(queue, runner_id, error, seen_dead=seen_dead):
+            event(
+                logger,
+                logging.WARNING if job.state is State.FAILED else logging.INFO,
+                "job.recovered",
+                job=job.id,
+                attempt=job.attempt,
+                state=job.state,
+                runner=runner_id,
+                reason=error.title,
+            )
