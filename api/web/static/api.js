@@ -37,7 +37,7 @@ export class Unreachable extends Error {
   }
 }
 
-/** @type {Map<string, {etag: string, body: any}>} the last answers, for requests that may be answered with 304 */
+/** @type {Map<string, {path: string, etag: string, body: any}>} the last answers, for requests that may be answered with 304 */
 const remembered = new Map();
 
 let signInWanted = () => {};
@@ -55,6 +55,7 @@ export function onSignInWanted(listener) {
 export async function get(path, { signal, slot = path } = {}) {
   const known = remembered.get(slot);
   const comparable = known && known.path === pathWithoutWait(path) ? known : undefined;
+  /** @type {Record<string, string>} */
   const headers = comparable ? { "If-None-Match": comparable.etag } : {};
   const response = await send(path, { headers, signal, cache: "no-store" });
   const retryAfter = seconds(response);
@@ -80,7 +81,11 @@ export async function change(method, path, { body, key } = {}) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = `"${key}"`;
-  const response = await send(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const response = await send(path, {
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
   return response.status === 204 ? null : json(response);
 }
 
@@ -106,7 +111,8 @@ async function send(path, options) {
   }
   connection.restored();
   if (response.status === 401) signInWanted();
-  if (!response.ok && response.status !== 304) throw new Problem(response.status, await json(response).catch(() => null));
+  if (!response.ok && response.status !== 304)
+    throw new Problem(response.status, await json(response).catch(() => null));
   return response;
 }
 

@@ -10,7 +10,11 @@ import { el, setAttribute } from "./dom.js";
  */
 export function makeBar(name) {
   const fill = el("div", { class: "bar-fill" });
-  const element = el("div", { class: "bar", role: "progressbar", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
+  const element = el(
+    "div",
+    { class: "bar", role: "progressbar", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 100 },
+    fill,
+  );
   return {
     element,
     set(percent, text) {

@@ -39,6 +39,9 @@ export function onReturn(listener) {
 
 function show() {
   const banner = byId("connection");
-  banner.replaceChildren(icon("again"), el("span", {}, "Connection lost, retrying. Nothing on this page is lost."));
+  banner.replaceChildren(
+    icon("again"),
+    el("span", {}, "Connection lost, retrying. Nothing on this page is lost."),
+  );
   banner.classList.add("shown");
 }

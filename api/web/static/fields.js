@@ -20,19 +20,26 @@ export function makeFields(schema) {
     .map((property) => makeField(property, required.has(property.name)));
 }
 
-/** Follow a `$ref` inside the document. @param {any} node @param {any} document */
+/** Follow a `$ref` inside the document. @param {any} node @param {any} document @returns {any} */
 function resolve(node, document) {
   if (typeof node?.$ref !== "string") return node ?? {};
-  const target = node.$ref.slice(2).split("/").reduce((/** @type {any} */ at, /** @type {string} */ key) => at?.[decodeURIComponent(key)], document);
+  const target = node.$ref
+    .slice(2)
+    .split("/")
+    .reduce((/** @type {any} */ at, /** @type {string} */ key) => at?.[decodeURIComponent(key)], document);
   const { $ref, ...own } = node;
   return { ...resolve(target, document), ...own };
 }
 
-/** One schema of a value and whether it may be left out: `anyOf` with null becomes `nullable`. @param {any} node @param {any} document */
+/** One schema of a value and whether it may be left out: `anyOf` with null becomes `nullable`. @param {any} node @param {any} document @returns {any} */
 function flatten(node, document) {
   const outer = resolve(node, document);
   if (Array.isArray(outer.enum) && outer.enum.includes(null)) {
-    return { ...outer, enum: outer.enum.filter((/** @type {any} */ value) => value !== null), nullable: true };
+    return {
+      ...outer,
+      enum: outer.enum.filter((/** @type {any} */ value) => value !== null),
+      nullable: true,
+    };
   }
   const choices = (outer.anyOf ?? outer.oneOf)?.map((/** @type {any} */ choice) => resolve(choice, document));
   if (!choices) return { ...outer, items: outer.items && resolve(outer.items, document) };
@@ -46,11 +53,20 @@ function flatten(node, document) {
 function makeField(schema, required) {
   const id = `option-${schema.name}`;
   const title = schema.title || words(schema.name);
-  const hint = schema.description ? el("span", { class: "hint", id: `${id}-hint` }, schema.description) : null;
+  const hint = schema.description
+    ? el("span", { class: "hint", id: `${id}-hint` }, schema.description)
+    : null;
   const error = el("span", { class: "error", id: `${id}-error` });
   const described = { "aria-describedby": hint ? `${id}-hint ${id}-error` : `${id}-error` };
   const { control, read, isToggle } = makeControl(schema, { id, name: schema.name, required, ...described });
-  const label = el("label", { for: id }, title, required || isToggle ? null : el("span", { class: "hint" }, schema.nullable || isEmpty(schema.default) ? " (optional)" : ""));
+  const label = el(
+    "label",
+    { for: id },
+    title,
+    required || isToggle
+      ? null
+      : el("span", { class: "hint" }, schema.nullable || isEmpty(schema.default) ? " (optional)" : ""),
+  );
   const element = isToggle
     ? el("div", { class: "field toggle" }, control, el("div", {}, label, hint, error))
     : el("div", { class: "field" }, label, hint, control, error);
@@ -68,7 +84,15 @@ function makeField(schema, required) {
   };
   control.addEventListener("input", () => error.textContent && check());
   control.addEventListener("change", check);
-  return { element, required, name: schema.name, value: read, isChanged: () => JSON.stringify(read()) !== initial, check, fail };
+  return {
+    element,
+    required,
+    name: schema.name,
+    value: read,
+    isChanged: () => JSON.stringify(read()) !== initial,
+    check,
+    fail,
+  };
 }
 
 /**
@@ -87,18 +111,47 @@ function makeControl(schema, attributes) {
     case "integer":
     case "number": {
       const step = schema.type === "integer" ? "1" : "any";
-      const control = el("input", { ...attributes, type: "number", step, inputmode: schema.type === "integer" ? "numeric" : "decimal", min: schema.minimum ?? schema.exclusiveMinimum, max: schema.maximum ?? schema.exclusiveMaximum });
+      const control = el("input", {
+        ...attributes,
+        type: "number",
+        step,
+        inputmode: schema.type === "integer" ? "numeric" : "decimal",
+        min: schema.minimum ?? schema.exclusiveMinimum,
+        max: schema.maximum ?? schema.exclusiveMaximum,
+      });
       control.value = schema.default ?? "";
       return { control, read: () => (control.value === "" ? undefined : Number(control.value)) };
     }
     case "array": {
-      const control = el("textarea", { ...attributes, rows: 3, placeholder: "One on each line", spellcheck: "false" });
+      const control = el("textarea", {
+        ...attributes,
+        rows: 3,
+        placeholder: "One on each line",
+        spellcheck: "false",
+      });
       control.value = (schema.default ?? []).join("\n");
       const convert = /integer|number/.test(schema.items?.type) ? Number : String;
-      return { control, read: () => control.value.split("\n").map((/** @type {string} */ line) => line.trim()).filter(Boolean).map(convert) };
+      return {
+        control,
+        read: () =>
+          control.value
+            .split("\n")
+            .map((/** @type {string} */ line) => line.trim())
+            .filter(Boolean)
+            .map(convert),
+      };
     }
     case "string": {
-      const control = el("input", { ...attributes, type: "text", minlength: schema.minLength, maxlength: schema.maxLength, pattern: schema.pattern, autocomplete: "off", spellcheck: "false", placeholder: schema.nullable ? "Automatic" : null });
+      const control = el("input", {
+        ...attributes,
+        type: "text",
+        minlength: schema.minLength,
+        maxlength: schema.maxLength,
+        pattern: schema.pattern,
+        autocomplete: "off",
+        spellcheck: "false",
+        placeholder: schema.nullable ? "Automatic" : null,
+      });
       control.value = schema.default ?? "";
       return { control, read: () => (control.value === "" ? undefined : control.value) };
     }
@@ -114,19 +167,31 @@ function makeControl(schema, attributes) {
 function makeSelect(schema, attributes) {
   const control = el("select", attributes);
   const missing = isEmpty(schema.default);
-  if (schema.nullable || missing) control.append(el("option", { value: "" }, schema.nullable ? "Automatic" : "Choose"));
+  if (schema.nullable || missing)
+    control.append(el("option", { value: "" }, schema.nullable ? "Automatic" : "Choose"));
   schema.enum.forEach((/** @type {any} */ value, /** @type {number} */ index) => {
-    control.append(el("option", { value: `${index}.`, selected: value === schema.default }, String(value)));
+    control.append(
+      el(
+        "option",
+        { value: `${index}.`, selected: value === schema.default },
+        value === "auto" ? "Automatic" : String(value),
+      ),
+    );
   });
-  return { control, read: () => (control.value === "" ? undefined : schema.enum[Number.parseInt(control.value, 10)]) };
+  return {
+    control,
+    read: () => (control.value === "" ? undefined : schema.enum[Number.parseInt(control.value, 10)]),
+  };
 }
 
 /** The bounds that HTML has no word for. @param {any} schema @param {string} text */
 function outOfBounds(schema, text) {
   const value = Number(text);
   if (text === "" || !Number.isFinite(value)) return "";
-  if (schema.exclusiveMinimum !== undefined && value <= schema.exclusiveMinimum) return `Value must be more than ${schema.exclusiveMinimum}.`;
-  if (schema.exclusiveMaximum !== undefined && value >= schema.exclusiveMaximum) return `Value must be less than ${schema.exclusiveMaximum}.`;
+  if (schema.exclusiveMinimum !== undefined && value <= schema.exclusiveMinimum)
+    return `Value must be more than ${schema.exclusiveMinimum}.`;
+  if (schema.exclusiveMaximum !== undefined && value >= schema.exclusiveMaximum)
+    return `Value must be less than ${schema.exclusiveMaximum}.`;
   return "";
 }
 

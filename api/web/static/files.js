@@ -23,7 +23,10 @@ export function startFiles({ onChange, onFiles }) {
     add(input.files);
     input.value = ""; // so that the same file can be chosen again after it was removed
   });
-  document.addEventListener("paste", (event) => event.clipboardData?.files.length && add(event.clipboardData.files));
+  document.addEventListener(
+    "paste",
+    (event) => event.clipboardData?.files.length && add(event.clipboardData.files),
+  );
   listenForDrops();
 }
 
@@ -40,7 +43,10 @@ export function setWanted({ needsFile, fileTypes }) {
   else input.removeAttribute("accept");
   byId("drop").classList.toggle("idle", !needsFile);
   setText(byId("drop-title"), needsFile ? "Drop files anywhere on this page" : "No file is needed for this");
-  setText(byId("files-hint"), needsFile ? `${typesInWords()}, one or several at once` : "Choose another task above to send a file");
+  setText(
+    byId("files-hint"),
+    needsFile ? `${typesInWords()}. Several at once, too.` : "Choose another task above to send a file",
+  );
   render();
 }
 
@@ -73,7 +79,11 @@ function add(files) {
   filesCame();
   render();
   const faults = fresh.filter((file) => fault(file) !== "");
-  announce(faults.length > 0 ? faults.map((file) => `${file.name}: ${fault(file)}`).join(" ") : `${count(fresh.length, "file")} added`);
+  announce(
+    faults.length > 0
+      ? faults.map((file) => `${file.name}: ${fault(file)}`).join(" ")
+      : `${count(fresh.length, "file")} added`,
+  );
 }
 
 /** @param {File} file */
@@ -84,7 +94,8 @@ function identity(file) {
 /** What is wrong with a file, in a sentence; empty when nothing is. @param {File} file */
 function fault(file) {
   if (!wanted) return "";
-  if (types.length > 0 && !types.some((type) => file.name.toLowerCase().endsWith(type))) return `This is not a ${typesInWords("or")} file.`;
+  if (types.length > 0 && !types.some((type) => file.name.toLowerCase().endsWith(type)))
+    return `This is not a ${typesInWords("or")} file.`;
   if (file.size === 0) return "This file is empty.";
   return "";
 }
@@ -92,7 +103,9 @@ function fault(file) {
 function typesInWords(joint = "or") {
   if (types.length === 0) return "Any file";
   const names = types.map((type) => type.replace(".", "").toUpperCase());
-  return names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} ${joint} ${names[names.length - 1]}`;
+  return names.length === 1
+    ? names[0]
+    : `${names.slice(0, -1).join(", ")} ${joint} ${names[names.length - 1]}`;
 }
 
 function render() {
@@ -104,8 +117,22 @@ function render() {
         "li",
         { class: problem ? "wrong" : "" },
         icon(problem ? "failed" : "file"),
-        el("div", { class: "chosen-text" }, el("span", { class: "chosen-name" }, file.name), el("span", { class: problem ? "error" : "hint" }, problem || size(file.size))),
-        el("button", { type: "button", class: "button quiet square", "aria-label": `Remove ${file.name}`, onClick: () => remove(file) }, icon("remove")),
+        el(
+          "div",
+          { class: "chosen-text" },
+          el("span", { class: "chosen-name" }, file.name),
+          el("span", { class: problem ? "error" : "hint" }, problem || size(file.size)),
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            class: "button quiet square",
+            "aria-label": `Remove ${file.name}`,
+            onClick: () => remove(file),
+          },
+          icon("remove"),
+        ),
       );
     }),
   );

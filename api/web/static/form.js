@@ -46,7 +46,13 @@ function makeKindCards() {
       el(
         "label",
         { class: "kind" },
-        el("input", { type: "radio", name: "kind", value: candidate.kind, "aria-describedby": `about-${candidate.kind}`, onChange: () => choose(candidate) }),
+        el("input", {
+          type: "radio",
+          name: "kind",
+          value: candidate.kind,
+          "aria-describedby": `about-${candidate.kind}`,
+          onChange: () => choose(candidate),
+        }),
         el("span", { class: "kind-title" }, candidate.title),
         el("span", { class: "hint", id: `about-${candidate.kind}` }, firstSentence(candidate.description)),
       ),
@@ -55,7 +61,11 @@ function makeKindCards() {
 }
 
 function makeKindList() {
-  const select = el("select", { "aria-label": "What is to be done", "aria-describedby": "about-kind", onChange: () => choose(kinds[select.selectedIndex]) });
+  const select = el("select", {
+    "aria-label": "What is to be done",
+    "aria-describedby": "about-kind",
+    onChange: () => choose(kinds[select.selectedIndex]),
+  });
   select.append(...kinds.map((candidate) => el("option", { value: candidate.kind }, candidate.title)));
   return el("div", { class: "field" }, select, el("span", { class: "hint", id: "about-kind" }));
 }
@@ -92,13 +102,23 @@ function showOptions(chosen) {
     setText(summary, changed === 0 ? "as usual" : `${changed} changed`);
   };
   tell();
-  const details = folded.length > 0 && el("details", { class: "options", onInput: tell, onChange: tell }, el("summary", {}, el("span", {}, "Options"), summary), ...folded.map((field) => field.element));
+  const details =
+    folded.length > 0 &&
+    el(
+      "details",
+      { class: "options", onInput: tell, onChange: tell },
+      el("summary", {}, el("span", {}, "Options"), summary),
+      ...folded.map((field) => field.element),
+    );
   byId("options").replaceChildren(...always, ...(details ? [details] : []));
 }
 
 function labelButton() {
   const files = sendable().length;
-  setText(byId("send-button"), !kind?.needs_file ? "Start" : files === 0 ? "Send" : `Send ${count(files, "file")}`);
+  setText(
+    byId("send-button"),
+    !kind?.needs_file ? "Start" : files === 0 ? "Send" : `Send ${count(files, "file")}`,
+  );
 }
 
 /** @param {Listeners} listeners */
@@ -107,7 +127,9 @@ async function submit(listeners) {
   setText(byId("send-error"), "");
   const files = sendable();
   if (kind.needs_file && files.length === 0) {
-    const text = hasFaults() ? "None of the chosen files can be sent. Choose another one." : "Choose a file first.";
+    const text = hasFaults()
+      ? "None of the chosen files can be sent. Choose another one."
+      : "Choose a file first.";
     showFileError(text);
     alarm(text);
     byId("files").focus();
@@ -115,7 +137,9 @@ async function submit(listeners) {
   }
   const wrong = fields.filter((field) => !field.check());
   if (wrong.length > 0) return showField(wrong[0]);
-  const options = Object.fromEntries(fields.filter((field) => field.required || field.isChanged()).map((field) => [field.name, field.value()]));
+  const options = Object.fromEntries(
+    fields.filter((field) => field.required || field.isChanged()).map((field) => [field.name, field.value()]),
+  );
   if (kind.needs_file) {
     listeners.onUploads(files, kind.kind, options);
     announce(`Sending ${count(files.length, "file")}`);
@@ -144,7 +168,9 @@ async function startJob(chosen, options, listeners) {
 
 /** @param {any} error */
 function showRefusal(error) {
-  const text = error.status ? `${sentence(error.title)} ${error.detail}`.trim() : "The service cannot be reached. Nothing was started: try again in a moment.";
+  const text = error.status
+    ? `${sentence(error.title)} ${error.detail}`.trim()
+    : "The service cannot be reached. Nothing was started: try again in a moment.";
   const field = fields.find((candidate) => candidate.name === error.argument);
   if (field) {
     field.fail(text);

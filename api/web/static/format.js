@@ -7,7 +7,7 @@ const short = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
-/** What a person reads for each state. */
+/** What a person reads for each state. @type {Record<string, string>} */
 export const STATES = {
   scheduled: "Scheduled",
   queued: "Waiting",

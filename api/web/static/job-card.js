@@ -6,13 +6,34 @@ import { Problem, change } from "./api.js";
 import { alarm, announce } from "./announcer.js";
 import { makeBar } from "./bar.js";
 import { el, hiddenText, icon, setAttribute, setIcon, setText } from "./dom.js";
-import { STATES, ago, amount, count, doneOfTotal, duration, fullTime, percent, sentence, size } from "./format.js";
+import {
+  STATES,
+  ago,
+  amount,
+  count,
+  doneOfTotal,
+  duration,
+  fullTime,
+  percent,
+  sentence,
+  size,
+  words,
+} from "./format.js";
 import { makeDetails } from "./job-details.js";
-import { drop, put } from "./jobs.js";
+import { drop, put, refreshSoon } from "./jobs.js";
 import { summaryOf } from "./report.js";
 import { makeTimeLeft } from "./time-left.js";
 
-const ICONS = { scheduled: "scheduled", queued: "waiting", running: "running", paused: "waiting", completed: "completed", failed: "failed", cancelled: "cancelled" };
+/** @type {Record<string, string>} */
+const ICONS = {
+  scheduled: "scheduled",
+  queued: "waiting",
+  running: "running",
+  paused: "waiting",
+  completed: "completed",
+  failed: "failed",
+  cancelled: "cancelled",
+};
 
 /** The name a person knows the job by. @param {import("./api.js").Job} job @param {(kind: string) => string} titleOf */
 export function nameOf(job, titleOf) {
@@ -36,13 +57,34 @@ export function makeJobCard(first, { titleOf }) {
 
   const cancel = button("Cancel", { onClick: () => act("cancel") });
   const retry = button("Try again", { onClick: () => act("retry") });
-  const download = el("a", { class: "button primary", download: true }, icon("download"), "Download", hiddenText(` the result of ${name}`));
-  const remove = el("button", { type: "button", class: "button quiet square", "aria-label": `Delete ${name}`, title: "Delete", onClick: askToDelete }, icon("delete"));
+  const download = el(
+    "a",
+    { class: "button tonal", download: true },
+    icon("download"),
+    "Download",
+    hiddenText(` the result of ${name}`),
+  );
+  const remove = el(
+    "button",
+    {
+      type: "button",
+      class: "button quiet square",
+      "aria-label": `Delete ${name}`,
+      title: "Delete",
+      onClick: askToDelete,
+    },
+    icon("delete"),
+  );
   const confirm = el(
     "div",
     { class: "confirm", role: "group", "aria-label": `Delete ${name}?` },
     el("p", {}, "Delete this job and its files?"),
-    el("button", { type: "button", class: "button danger", onClick: () => act("delete") }, "Delete", hiddenText(` ${name}`)),
+    el(
+      "button",
+      { type: "button", class: "button danger", onClick: () => act("delete") },
+      "Delete",
+      hiddenText(` ${name}`),
+    ),
     button("Keep", { onClick: keep }),
   );
 
@@ -50,26 +92,40 @@ export function makeJobCard(first, { titleOf }) {
   const step = el("span", {});
   const value = el("span", { class: "value" });
   const detail = el("span", {});
+  const rate = el("span", { class: "rate" });
   const left = el("span", { class: "left" });
-  const progress = el("div", { class: "progress" }, el("p", {}, step, value), bar.element, el("p", { class: "hint" }, detail, left));
+  const progress = el(
+    "div",
+    { class: "progress" },
+    el("p", {}, step, value),
+    bar.element,
+    el("p", { class: "hint" }, el("span", {}, detail, rate), left),
+  );
   const note = el("p", { class: "note" });
   const failure = el("p", { class: "failure" });
   const summary = el("p", { class: "summary" });
   const trouble = el("p", { class: "failure", role: "alert" });
   const details = makeDetails(job, name);
+  const outcome = el("div", { class: "outcome" }, summary, details.warnings);
   const timeLeft = makeTimeLeft();
 
   const element = el(
     "li",
     { class: "job", "aria-labelledby": headingId },
-    el("div", { class: "job-head" }, el("span", { class: "badge" }, symbol), el("div", { class: "job-name" }, heading, el("p", { class: "hint" }, state, about, " · ", when)), el("div", { class: "actions" }, download, retry, cancel, remove)),
-    confirm,
+    el(
+      "div",
+      { class: "job-head" },
+      el("span", { class: "badge" }, symbol),
+      el("div", { class: "job-name" }, heading, el("p", { class: "hint" }, state, about, " · ", when)),
+    ),
     progress,
     note,
     failure,
-    summary,
+    outcome,
+    el("div", { class: "actions" }, download, retry, cancel, details.toggle, remove),
     trouble,
-    details.element,
+    confirm,
+    details.panel,
   );
   confirm.hidden = true;
 
@@ -93,8 +149,12 @@ export function makeJobCard(first, { titleOf }) {
       }
     } catch (/** @type {any} */ error) {
       if (what === "delete" && error instanceof Problem && error.status === 404) return drop(job.id);
-      const text = error instanceof Problem ? `${sentence(error.title)} ${error.detail}`.trim() : "The service cannot be reached. Try again in a moment.";
+      const text =
+        error instanceof Problem
+          ? `${sentence(error.title)} ${error.detail}`.trim()
+          : "The service cannot be reached. Try again in a moment.";
       setText(trouble, text);
+      refreshSoon();
     }
   }
 
@@ -108,7 +168,10 @@ export function makeJobCard(first, { titleOf }) {
     remove.focus();
   }
 
-  confirm.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && keep());
+  confirm.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && keep(),
+  );
 
   /** @param {import("./api.js").Job} next */
   function update(next) {
@@ -118,7 +181,10 @@ export function makeJobCard(first, { titleOf }) {
     element.dataset.state = job.state;
     setIcon(symbol, ICONS[job.state] ?? "waiting");
     setText(state, job.cancel_requested && !final ? "Cancelling" : (STATES[job.state] ?? job.state));
-    setText(about, job.file ? ` · ${titleOf(job.kind)} · ${size(job.file.size)}` : "");
+    setText(
+      about,
+      ` · ${job.file ? `${titleOf(job.kind)} · ${size(job.file.size)}` : optionsInWords(job.args)}`,
+    );
 
     download.hidden = !job.links.result;
     if (job.links.result) setAttribute(download, "href", job.links.result);
@@ -131,11 +197,16 @@ export function makeJobCard(first, { titleOf }) {
     if (!final) showProgress();
     show(note, final ? "" : pastTrouble());
     show(failure, job.state === "failed" ? failureText() : "");
-    show(summary, job.state === "completed" ? summaryOf(job) : "");
+    show(
+      summary,
+      job.state === "completed" ? [...summaryOf(job), tookText()].filter(Boolean).join(" · ") : "",
+    );
     details.update(job);
+    outcome.hidden = summary.hidden && details.warnings.hidden;
     tick();
     // The button that was just used may be gone: the keyboard stays on this card.
-    if (hadFocus && (document.activeElement === document.body || document.activeElement?.closest("[hidden]"))) focus();
+    if (hadFocus && (document.activeElement === document.body || document.activeElement?.closest("[hidden]")))
+      focus();
   }
 
   function showProgress() {
@@ -144,43 +215,63 @@ export function makeJobCard(first, { titleOf }) {
     const label = running ? stepText(running) : waitingText();
     setText(step, label);
     setText(value, share === null || share === undefined ? "" : percent(share));
-    setText(detail, running ? [doneOfTotal(running), running.rate ? `${amount(running.rate, running.unit)} a second` : ""].filter(Boolean).join(" · ") : "");
+    setText(detail, running ? doneOfTotal(running) : "");
+    setText(rate, running?.rate ? ` · ${amount(running.rate, running.unit)} a second` : "");
     element.classList.toggle("waiting", job.state !== "running");
     timeLeft.see(job.state === "running" && !job.cancel_requested ? (running?.eta_seconds ?? null) : null);
     setText(left, timeLeft.text());
-    bar.set(job.state === "running" ? (share ?? null) : 0, [label, value.textContent, left.textContent].filter(Boolean).join(", "));
+    bar.set(
+      job.state === "running" ? (share ?? null) : 0,
+      [label, value.textContent, left.textContent].filter(Boolean).join(", "),
+    );
   }
 
   /** @param {import("./api.js").Progress} running */
   function stepText(running) {
-    const where = running.step ? `Step ${running.step.index} of ${running.step.count}: ${running.step.name}` : "";
+    const where = running.step
+      ? `Step ${running.step.index} of ${running.step.count}: ${running.step.name}`
+      : "";
     return [where, running.message].filter(Boolean).join(" · ") || "Working";
   }
 
   function waitingText() {
     if (job.state === "running") return job.cancel_requested ? "Stopping" : "Starting";
-    if (job.state === "scheduled") return job.due_at ? `Tried again ${ago(job.due_at)}` : "Waits for its time";
+    if (job.state === "scheduled")
+      return job.due_at ? `Tried again ${ago(job.due_at)}` : "Waits for its time";
     if (!job.position) return "Waiting";
     return job.position === 1 ? "Next in line" : `${count(job.position - 1, "job")} ahead of yours`;
   }
 
   function pastTrouble() {
-    const last = job.attempts.filter((attempt) => !["completed", "cancelled", "released"].includes(attempt.outcome)).at(-1);
+    const last = job.attempts
+      .filter((attempt) => ["failed", "crashed", "timed_out"].includes(attempt.outcome))
+      .at(-1);
     if (!last) return "";
-    const reason = last.outcome === "crashed" ? "was interrupted" : last.outcome === "timed_out" ? "took too long" : "failed";
+    const reason =
+      last.outcome === "crashed"
+        ? "was interrupted"
+        : last.outcome === "timed_out"
+          ? "took too long"
+          : "failed";
     const also = last.error?.title ? `: ${sentence(last.error.title)}` : ".";
     return `Attempt ${last.attempt} ${reason}${also} ${job.state === "running" ? `This is attempt ${job.attempt}.` : "It is tried again by itself."}`;
   }
 
   function failureText() {
-    return [sentence(job.error?.title ?? "The job failed."), job.error?.detail ?? ""].filter(Boolean).join(" ");
+    return [sentence(job.error?.title ?? "The job failed."), job.error?.detail ?? ""]
+      .filter(Boolean)
+      .join(" ");
+  }
+
+  function tookText() {
+    if (!job.started_at || !job.finished_at) return "";
+    return `Took ${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}`;
   }
 
   /** What changes with time alone. */
   function tick() {
-    const took = job.state === "completed" && job.started_at && job.finished_at ? `, took ${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}` : "";
     const time = job.finished_at ?? job.created_at;
-    setText(when, `${ago(time)}${took}`);
+    setText(when, ago(time));
     setAttribute(when, "datetime", time);
     setAttribute(when, "title", fullTime(time));
     if (job.state === "running") setText(left, timeLeft.text());
@@ -192,6 +283,14 @@ export function makeJobCard(first, { titleOf }) {
   }
 
   return { element, update, focus, tick };
+}
+
+/** What tells two jobs without a file apart. @param {Record<string, any>} args */
+function optionsInWords(args) {
+  const given = Object.entries(args).filter(([, value]) =>
+    ["string", "number", "boolean"].includes(typeof value),
+  );
+  return given.map(([name, value]) => `${words(name).toLowerCase()} ${value}`).join(", ") || "no options";
 }
 
 /** @param {HTMLElement} element @param {string} text */

@@ -6,7 +6,16 @@ import { el, hiddenText, icon } from "./dom.js";
 import { ago, duration, fullTime, sentence, size, words } from "./format.js";
 import { renderReport } from "./report.js";
 
-const OUTCOMES = { completed: "Completed", failed: "Failed", timed_out: "Took too long", crashed: "Interrupted", released: "Given back", cancelled: "Cancelled", running: "Running" };
+/** What came of an attempt. @type {Record<string, string>} */
+const OUTCOMES = {
+  completed: "completed",
+  failed: "failed",
+  timed_out: "took too long",
+  crashed: "interrupted",
+  released: "given back",
+  cancelled: "cancelled",
+  running: "running",
+};
 
 /** @param {import("./api.js").Job} first @param {string} name */
 export function makeDetails(first, name) {
@@ -15,8 +24,18 @@ export function makeDetails(first, name) {
   const panelId = `details-${job.id}`;
   const panel = el("div", { class: "details", id: panelId, hidden: true });
   const warnings = el("span", { class: "chip" });
-  const toggle = el("button", { type: "button", class: "disclosure", "aria-expanded": "false", "aria-controls": panelId, onClick: flip }, icon("more"), "Details", hiddenText(` of ${name}`));
-  const element = el("div", { class: "job-foot" }, el("div", { class: "foot-line" }, toggle, warnings), panel);
+  const toggle = el(
+    "button",
+    {
+      type: "button",
+      class: "button quiet disclosure",
+      "aria-expanded": "false",
+      "aria-controls": panelId,
+      onClick: flip,
+    },
+    el("span", {}, "Details", hiddenText(` of ${name}`)),
+    icon("more"),
+  );
 
   function flip() {
     panel.hidden = !panel.hidden;
@@ -27,16 +46,26 @@ export function makeDetails(first, name) {
   function draw() {
     if (panel.hidden || drawn === job.version) return;
     drawn = job.version;
-    panel.replaceChildren(...[warningList(job), files(job), renderReport(job), history(job), facts(job)].filter((section) => section !== null));
+    panel.replaceChildren(
+      ...[warningList(job), files(job), renderReport(job), history(job), facts(job)].filter(
+        (section) => section !== null,
+      ),
+    );
   }
 
   return {
-    element,
+    toggle,
+    warnings,
+    panel,
     /** @param {import("./api.js").Job} next */
     update(next) {
       job = next;
       warnings.hidden = job.warnings.length === 0;
-      if (!warnings.hidden && warnings.childNodes.length === 0) warnings.append(icon("warning"), job.warnings.length === 1 ? "1 warning" : `${job.warnings.length} warnings`);
+      if (!warnings.hidden && warnings.childNodes.length === 0)
+        warnings.append(
+          icon("warning"),
+          job.warnings.length === 1 ? "1 warning" : `${job.warnings.length} warnings`,
+        );
       // A running job changes every second, its attempts and options do not: what is being read stays still.
       if (job.state !== "running" || drawn < 0) draw();
     },
@@ -51,7 +80,10 @@ function section(title, ...content) {
 /** @param {import("./api.js").Job} job */
 function warningList(job) {
   if (job.warnings.length === 0) return null;
-  return section("Warnings", el("ul", { class: "plain" }, ...job.warnings.map((text) => el("li", {}, sentence(text)))));
+  return section(
+    "Warnings",
+    el("ul", { class: "plain" }, ...job.warnings.map((text) => el("li", {}, sentence(text)))),
+  );
 }
 
 /** @param {import("./api.js").Job} job */
@@ -59,7 +91,18 @@ function files(job) {
   if (job.artifacts.length === 0) return null;
   return section(
     "Files",
-    el("ul", { class: "files" }, ...job.artifacts.map((file) => el("li", {}, el("a", { href: file.url, download: true }, icon("download"), el("span", {}, file.name)), el("span", { class: "hint" }, size(file.size))))),
+    el(
+      "ul",
+      { class: "files" },
+      ...job.artifacts.map((file) =>
+        el(
+          "li",
+          {},
+          el("a", { href: file.url, download: true }, icon("download"), el("span", {}, file.name)),
+          el("span", { class: "hint" }, size(file.size)),
+        ),
+      ),
+    ),
   );
 }
 
@@ -71,32 +114,52 @@ function history(job) {
 
 /** @param {import("./api.js").Attempt} attempt */
 function attemptLine(attempt) {
-  const took = attempt.started_at && attempt.ended_at ? ` after ${duration((Date.parse(attempt.ended_at) - Date.parse(attempt.started_at)) / 1000)}` : "";
-  const reason = attempt.error ? [sentence(attempt.error.title), attempt.error.detail].filter(Boolean).join(" ") : "";
+  const took =
+    attempt.started_at && attempt.ended_at
+      ? ` after ${duration((Date.parse(attempt.ended_at) - Date.parse(attempt.started_at)) / 1000)}`
+      : "";
+  const reason = attempt.error
+    ? [sentence(attempt.error.title), attempt.error.detail].filter(Boolean).join(" ")
+    : "";
   return el(
     "li",
     { "data-outcome": attempt.outcome },
-    el("p", {}, el("strong", {}, `${attempt.attempt}. ${OUTCOMES[attempt.outcome] ?? words(attempt.outcome)}`), took, el("span", { class: "hint" }, ` · ${attempt.worker}`)),
+    el(
+      "p",
+      {},
+      `Attempt ${attempt.attempt}: `,
+      el("strong", {}, OUTCOMES[attempt.outcome] ?? attempt.outcome),
+      took,
+      el("span", { class: "hint" }, ` · ${attempt.worker}`),
+    ),
     reason && el("p", { class: "hint" }, reason),
   );
 }
 
 /** @param {import("./api.js").Job} job */
 function facts(job) {
-  const options = Object.entries(job.args).filter(([name, value]) => value !== null && value !== undefined && !isFile(job, name, value));
-  const rows = [
-    ...options.map(([name, value]) => [words(name), optionText(value)]),
-    ["Sent", fullTime(job.created_at)],
-    job.expires_at && ["Kept until", `${fullTime(job.expires_at)} (${ago(job.expires_at)})`],
-    job.state === "completed" && isScalar(job.result) && ["Result", String(job.result)],
-    ["Job", job.id],
-  ].filter(Boolean);
-  return section("About this job", el("dl", {}, ...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
+  const options = Object.entries(job.args).filter(
+    ([name, value]) => value !== null && value !== undefined && !isFile(job, name, value),
+  );
+  const rows = options.map(([name, value]) => [words(name), optionText(value)]);
+  rows.push(["Sent", fullTime(job.created_at)]);
+  if (job.expires_at) rows.push(["Kept until", `${fullTime(job.expires_at)} (${ago(job.expires_at)})`]);
+  if (isScalar(job.result)) rows.push(["Result", String(job.result)]);
+  rows.push(["Job", job.id]);
+  return section(
+    "About this job",
+    el("dl", {}, ...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
+  );
 }
 
 /** @param {import("./api.js").Job} job @param {string} name @param {any} value */
 function isFile(job, name, value) {
-  return job.file !== null && typeof value === "object" && !Array.isArray(value) && (name === "file" || value?.name === job.file?.name);
+  return (
+    job.file !== null &&
+    typeof value === "object" &&
+    !Array.isArray(value) &&
+    (name === "file" || value?.name === job.file?.name)
+  );
 }
 
 /** @param {any} value */

@@ -1,8 +1,12 @@
 /**
- * The jobs this page knows, kept true by asking the service: one request for the whole list, and while
- * only one or two jobs run, a waiting request for each, which is answered the moment something changes.
+ * The jobs this page knows, kept true by asking the service.
  *
- * Browsers open six connections to a service: two are for uploads, two for waiting, one for the list.
+ *   one or two to end   a waiting request for each, which is answered the moment something changes
+ *   a few               each is asked for every second, which costs next to nothing while it has not changed
+ *   many                the list is asked for every second
+ *   none                the list is asked for now and then: other pages and programs make jobs too
+ *
+ * Browsers open six connections to a service: two are for uploads, two for waiting, one for the rest.
  */
 
 import { Problem, Unreachable, forget, get } from "./api.js";
@@ -11,9 +15,10 @@ import * as connection from "./connection.js";
 const PAGE = 25;
 const LARGEST_PAGE = 100;
 const MOST_FOLLOWED = 2;
+const MOST_ASKED = 10;
 const WAIT_SECONDS = 20;
-/** Pauses between two looks at the list, in ms. */
-const PAUSE = { active: 1000, followed: 5000, idle: 10_000, hidden: 15_000, followStep: 400, lost: 2000, longest: 15_000 };
+/** Pauses between two looks, in ms. */
+const PAUSE = { active: 1000, list: 10_000, hidden: 15_000, followed: 400, lost: 2000, longest: 15_000 };
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -23,18 +28,19 @@ const known = new Map();
 let order = [];
 /** @type {Set<string>} deleted here; an answer that was on its way must not bring them back */
 const gone = new Set();
-/** @type {Map<string, number>} the look at the list before which a job was not there yet */
-const addedAt = new Map();
+/** @type {Map<string, number>} the number of the list that was asked for last when a job was made here */
+const madeAt = new Map();
 /** @type {Map<string, AbortController>} */
 const followed = new Map();
 
-let looks = 0;
 let filter = { state: "", q: "" };
 /** @type {string|null} */
 let cursor = null;
 let loaded = false;
 let stopped = true;
-let wake = () => {};
+let lists = 0;
+/** When the list is to be asked for again, by the page's clock. */
+let listDueAt = 0;
 let shown = () => {};
 let moved = (/** @type {Job|undefined} */ _before, /** @type {Job} */ _after) => {};
 
@@ -55,16 +61,16 @@ export function start() {
   order = [];
   cursor = null;
   loaded = false;
-  forget("list");
-  if (!stopped) return refreshSoon();
+  refreshSoon();
+  if (!stopped) return;
   stopped = false;
   void keepLooking();
 }
 
 export function stop() {
   stopped = true;
-  unfollowAll();
-  refreshSoon();
+  for (const controller of followed.values()) controller.abort();
+  wake();
 }
 
 /** @returns {{jobs: Job[], loaded: boolean, more: boolean, filtered: boolean}} */
@@ -73,8 +79,9 @@ export function snapshot() {
   return { jobs, loaded, more: cursor !== null, filtered: filter.state !== "" || filter.q !== "" };
 }
 
-/** Look now. */
+/** Look at everything now. */
 export function refreshSoon() {
+  listDueAt = 0;
   wake();
 }
 
@@ -92,11 +99,11 @@ export function setFilter(wanted) {
 export function put(job) {
   if (!order.includes(job.id)) {
     order.unshift(job.id);
-    addedAt.set(job.id, looks);
+    madeAt.set(job.id, lists);
   }
   merge(job);
   shown();
-  refreshSoon();
+  wake();
 }
 
 /** @param {string} id */
@@ -109,7 +116,11 @@ export function drop(id) {
 /** Fetch the next page and show it below. */
 export async function loadMore() {
   if (cursor === null) return;
-  const { body } = await get(`/api/jobs?${parameters(PAGE)}&cursor=${encodeURIComponent(cursor)}`, { slot: "more" });
+  const asked = filter;
+  const { body } = await get(`/api/jobs?${parameters(PAGE)}&cursor=${encodeURIComponent(cursor)}`, {
+    slot: "more",
+  });
+  if (asked !== filter) return;
   cursor = body.next_cursor ?? null;
   for (const job of body.items) {
     if (gone.has(job.id)) continue;
@@ -119,66 +130,77 @@ export async function loadMore() {
   shown();
 }
 
+/** Whether a job is to end yet. @param {Job} job */
+export function isActive(job) {
+  return !["completed", "failed", "cancelled"].includes(job.state);
+}
+
 async function keepLooking() {
   while (!stopped) {
-    let pause;
+    let pause = PAUSE.lost;
     try {
       pause = await look();
     } catch (error) {
-      if (error instanceof Unreachable) pause = Math.min(Math.max(error.retryAfter * 1000, 1000), PAUSE.longest);
-      else if (error instanceof Problem && error.status === 400 && cursor !== null) cursor = null;
-      else if (!(error instanceof Problem)) throw error;
-      pause ??= PAUSE.lost;
+      if (error instanceof Unreachable) {
+        pause = Math.min(Math.max(error.retryAfter * 1000, PAUSE.active), PAUSE.longest);
+      } else if (!(error instanceof Problem)) throw error;
     }
     await sleep(document.hidden ? Math.max(pause, PAUSE.hidden) : pause);
   }
 }
 
-/** One look at the list. @returns {Promise<number>} how long to wait until the next, in ms */
+/** One look. @returns {Promise<number>} how long to wait until the next, in ms */
 async function look() {
-  const asked = filter;
-  looks += 1;
-  const thisLook = looks;
-  const size = Math.min(Math.max(Math.ceil(order.length / PAGE) * PAGE, PAGE), LARGEST_PAGE);
-  const { body, retryAfter } = await get(`/api/jobs?${parameters(size)}`, { slot: "list" });
-  if (asked !== filter || stopped) return 0;
-  takeList(body.items, body.next_cursor ?? null, thisLook);
-  await lookAtTheRest(body.items);
+  /** @type {Set<string>} */
+  let answered = new Set();
+  if (performance.now() >= listDueAt) answered = await lookAtList();
+  const rest = activeJobs().filter((job) => !answered.has(job.id) && !followed.has(job.id));
+  for (const job of rest.slice(0, MOST_ASKED)) await ask(job.id);
+  if (stopped) return 0;
   followFew();
   shown();
   const active = activeJobs();
-  if (active.length === 0) return PAUSE.idle;
-  if (active.every((job) => followed.has(job.id))) return PAUSE.followed;
-  return Math.max((retryAfter ?? 1) * 1000, PAUSE.active);
+  if (active.length > MOST_ASKED) listDueAt = 0;
+  if (active.some((job) => !followed.has(job.id))) return PAUSE.active;
+  return Math.max(listDueAt - performance.now(), PAUSE.active);
+}
+
+/** @returns {Promise<Set<string>>} the jobs that were in the answer */
+async function lookAtList() {
+  const asked = filter;
+  const number = ++lists;
+  const size = Math.min(Math.max(Math.ceil(order.length / PAGE) * PAGE, PAGE), LARGEST_PAGE);
+  listDueAt = performance.now() + PAUSE.list;
+  try {
+    const { body } = await get(`/api/jobs?${parameters(size)}`, { slot: "list" });
+    if (asked === filter && !stopped) takeList(body.items, body.next_cursor ?? null, number);
+    return new Set(body.items.map((/** @type {Job} */ job) => job.id));
+  } catch (error) {
+    listDueAt = 0;
+    throw error;
+  }
 }
 
 /**
- * The list's first part is as the service says; what was loaded below stays.
- * @param {Job[]} items @param {string|null} nextCursor @param {number} thisLook
+ * The first part of the list is as the service says; what was loaded below it stays.
+ * @param {Job[]} items @param {string|null} nextCursor @param {number} number of this list
  */
-function takeList(items, nextCursor, thisLook) {
-  const ids = items.filter((job) => !gone.has(job.id)).map((job) => job.id);
-  const answered = new Set(ids);
-  const oldest = items.length > 0 && nextCursor !== null ? items[items.length - 1].created_at : "";
-  const rest = order.filter((id) => !answered.has(id));
-  const fresh = rest.filter((id) => (addedAt.get(id) ?? -1) >= thisLook - 1);
-  const older = rest.filter((id) => !fresh.includes(id) && oldest !== "" && (known.get(id)?.created_at ?? "") < oldest);
-  for (const id of rest) if (!fresh.includes(id) && !older.includes(id)) forgetJob(id);
-  order = [...fresh, ...ids, ...older];
-  if (older.length === 0) cursor = nextCursor;
+function takeList(items, nextCursor, number) {
+  const ids = items.map((job) => job.id).filter((id) => !gone.has(id));
+  const end = items.length > 0 && nextCursor !== null ? timeOf(items[items.length - 1]) : -Infinity;
+  const rest = order.filter((id) => !ids.includes(id));
+  // Made while this list was on its way: the next one has it.
+  const fresh = rest.filter((id) => (madeAt.get(id) ?? -1) >= number);
+  const below = rest.filter((id) => !fresh.includes(id) && timeOf(/** @type {Job} */ (known.get(id))) <= end);
+  for (const id of rest) if (!fresh.includes(id) && !below.includes(id)) forgetJob(id);
+  order = [...fresh, ...ids, ...below];
+  if (below.length === 0) cursor = nextCursor;
   loaded = true;
   for (const job of items) if (!gone.has(job.id)) merge(job);
 }
 
-/** Jobs that are still to end but too far down for the list's answer are asked for one by one. @param {Job[]} items */
-async function lookAtTheRest(items) {
-  const answered = new Set(items.map((job) => job.id));
-  const rest = activeJobs().filter((job) => !answered.has(job.id) && !followed.has(job.id) && (addedAt.get(job.id) ?? -1) < looks - 1);
-  for (const job of rest.slice(0, 5)) await ask(job.id, "");
-}
-
-/** @param {string} id @param {string} wait @param {AbortSignal} [signal] */
-async function ask(id, wait, signal) {
+/** @param {string} id @param {{wait?: string, signal?: AbortSignal}} [options] */
+async function ask(id, { wait = "", signal } = {}) {
   try {
     const { body } = await get(`/api/check-status/${id}${wait}`, { slot: `job ${id}`, signal });
     if (known.has(id)) merge(body);
@@ -188,60 +210,59 @@ async function ask(id, wait, signal) {
   }
 }
 
-/** @param {Job} job */
-function merge(job) {
-  const before = known.get(job.id);
-  if (before && before.version > job.version) return;
-  known.set(job.id, job);
-  if (!before || before.version !== job.version) moved(before, job);
+/** Wait at the jobs that are to end yet, while they are few. */
+function followFew() {
+  const active = activeJobs();
+  const few = document.hidden || active.length > MOST_FOLLOWED ? [] : active;
+  for (const [id, controller] of followed) if (!few.some((job) => job.id === id)) controller.abort();
+  for (const job of few) if (!followed.has(job.id)) void follow(job.id);
 }
 
 /** @param {string} id */
-function forgetJob(id) {
-  known.delete(id);
-  addedAt.delete(id);
-  forget(`job ${id}`);
-  followed.get(id)?.abort();
-  order = order.filter((other) => other !== id);
-}
-
-export function isActive(/** @type {Job} */ job) {
-  return !["completed", "failed", "cancelled"].includes(job.state);
+async function follow(id) {
+  const controller = new AbortController();
+  const { signal } = controller;
+  followed.set(id, controller);
+  try {
+    while (!signal.aborted && activeJobs().some((job) => job.id === id)) {
+      await ask(id, { wait: `?wait=${WAIT_SECONDS}`, signal });
+      shown();
+      await new Promise((resolve) => setTimeout(resolve, PAUSE.followed));
+    }
+  } catch (error) {
+    // The next look finds out what is wrong; it is also what starts the waiting again.
+    if (!signal.aborted && !(error instanceof Unreachable || error instanceof Problem)) throw error;
+  } finally {
+    if (followed.get(id) === controller) followed.delete(id);
+    wake();
+  }
 }
 
 function activeJobs() {
   return order.map((id) => /** @type {Job} */ (known.get(id))).filter(isActive);
 }
 
-/** Wait at the running jobs while they are few. A place in line changes without the job, so waiting jobs are left to the list. */
-function followFew() {
-  const active = activeJobs();
-  const few = !document.hidden && active.length <= MOST_FOLLOWED ? active.filter((job) => job.state === "running") : [];
-  for (const [id, controller] of followed) if (!few.some((job) => job.id === id)) controller.abort();
-  for (const job of few) if (!followed.has(job.id)) void follow(job.id);
-}
-
-function unfollowAll() {
-  for (const controller of followed.values()) controller.abort();
+/** @param {Job} job */
+function merge(job) {
+  const before = known.get(job.id);
+  if (before && before.version > job.version) return;
+  known.set(job.id, job);
+  if (!isActive(job)) forget(`job ${job.id}`);
+  if (!before || before.version !== job.version) moved(before, job);
 }
 
 /** @param {string} id */
-async function follow(id) {
-  const controller = new AbortController();
-  followed.set(id, controller);
-  try {
-    while (!controller.signal.aborted && known.get(id)?.state === "running") {
-      await ask(id, `?wait=${WAIT_SECONDS}`, controller.signal);
-      shown();
-      await new Promise((resolve) => setTimeout(resolve, PAUSE.followStep));
-    }
-  } catch (error) {
-    // The list finds out whether the line is down; it is also what starts the waiting again.
-    if (!controller.signal.aborted && !(error instanceof Unreachable) && !(error instanceof Problem)) throw error;
-  } finally {
-    followed.delete(id);
-    refreshSoon();
-  }
+function forgetJob(id) {
+  known.delete(id);
+  madeAt.delete(id);
+  forget(`job ${id}`);
+  followed.get(id)?.abort();
+  order = order.filter((other) => other !== id);
+}
+
+/** @param {Job} job */
+function timeOf(job) {
+  return Date.parse(job.created_at);
 }
 
 /** @param {number} limit */
@@ -252,13 +273,25 @@ function parameters(limit) {
   return wanted;
 }
 
+let woken = false;
+let endSleep = () => {};
+
+/** Ends the pause; also the next one, when something is being looked at just now. */
+function wake() {
+  woken = true;
+  endSleep();
+}
+
 /** @param {number} ms */
-function sleep(ms) {
-  return new Promise((/** @type {(value?: any) => void} */ resolve) => {
-    const timer = setTimeout(resolve, ms);
-    wake = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-  });
+async function sleep(ms) {
+  if (!woken) {
+    await new Promise((/** @type {(value?: any) => void} */ resolve) => {
+      const timer = setTimeout(resolve, ms);
+      endSleep = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+  woken = false;
 }

@@ -62,7 +62,8 @@ function draw() {
   });
   arrange(byId("jobs"), elements);
   // The card with the focus went away: its neighbour has it now.
-  if (focused && !focused.isConnected) (elements[Math.min(place, elements.length - 1)]?.querySelector("h3") ?? byId("jobs-title")).focus();
+  if (focused && !focused.isConnected)
+    (elements[Math.min(place, elements.length - 1)]?.querySelector("h3") ?? byId("jobs-title")).focus();
   byId("more").hidden = !more;
   byId("jobs").setAttribute("aria-busy", String(!loaded));
   showEmpty(loaded && jobs.length === 0, filtered);
@@ -72,7 +73,12 @@ function draw() {
 function showEmpty(empty, filtered) {
   byId("empty").hidden = !empty || byId("uploads").children.length > 0;
   setText(byId("empty-title"), filtered ? "Nothing found" : "No jobs yet");
-  setText(byId("empty-hint"), filtered ? "No job of yours has this name and state." : "Send a file and follow it here. Your jobs stay in this list when you close the page.");
+  setText(
+    byId("empty-hint"),
+    filtered
+      ? "No job of yours has this name and state."
+      : "Send a file and follow it here. Your jobs stay in this list when you close the page.",
+  );
 }
 
 function startFilters() {

@@ -18,10 +18,10 @@ function reportOf(job) {
   return report !== null && typeof report === "object" ? report : null;
 }
 
-/** One line for the card. @param {import("./api.js").Job} job */
+/** What matters most, for the card. @param {import("./api.js").Job} job */
 export function summaryOf(job) {
   const report = reportOf(job);
-  if (!report) return "";
+  if (!report) return [];
   const parts = [];
   const rows = report.rows_out ?? report.rows;
   if (Number.isFinite(rows)) parts.push(count(rows, "row"));
@@ -29,7 +29,7 @@ export function summaryOf(job) {
   if (Number.isFinite(changed)) parts.push(`${count(changed, "cell")} changed`);
   const rejected = report.rejected ?? report.rows_rejected;
   if (Number.isFinite(rejected) && rejected > 0) parts.push(`${count(rejected, "row")} rejected`);
-  return parts.join(" · ");
+  return parts;
 }
 
 /** @param {import("./api.js").Job} job @returns {HTMLElement|null} */
@@ -39,7 +39,13 @@ export function renderReport(job) {
   const { rules, ...rest } = report;
   const facts = Object.entries(rest).filter(([name]) => name !== "artifacts" && name !== "warnings");
   if (!Array.isArray(rules) && facts.length === 0) return null;
-  return el("section", { class: "report" }, el("h4", {}, "Report"), facts.length > 0 && renderFacts(Object.fromEntries(facts)), Array.isArray(rules) && renderRules(rules));
+  return el(
+    "section",
+    { class: "report" },
+    el("h4", {}, "Report"),
+    facts.length > 0 && renderFacts(Object.fromEntries(facts)),
+    Array.isArray(rules) && renderRules(rules),
+  );
 }
 
 /** @param {any[]} rules */
@@ -53,8 +59,15 @@ function renderRules(rules) {
       el(
         "details",
         { class: "rule" },
-        el("summary", {}, el("span", {}, titleOf(rule)), el("span", { class: "value" }, number(countOf(rule)))),
-        (rule.samples ?? []).length > 0 ? renderSamples(rule.samples) : el("p", { class: "hint" }, "No samples were kept."),
+        el(
+          "summary",
+          {},
+          el("span", {}, titleOf(rule)),
+          el("span", { class: "value" }, number(countOf(rule))),
+        ),
+        (rule.samples ?? []).length > 0
+          ? renderSamples(rule.samples)
+          : el("p", { class: "hint" }, "No samples were kept."),
       ),
     ),
     unused.length > 0 && el("p", { class: "hint" }, `Nothing to do for: ${unused.join(", ")}.`),
@@ -76,22 +89,39 @@ function renderSamples(samples) {
   return el(
     "ul",
     { class: "samples" },
-    ...samples.slice(0, MOST_SAMPLES).map((sample) =>
-      el(
-        "li",
-        {},
-        el("span", { class: "hint" }, placeOf(sample)),
-        el("span", { class: "before" }, el("span", { class: "hidden-text" }, "before: "), visible(sample.before)),
-        el("span", { class: "arrow", "aria-hidden": "true" }, "→"),
-        el("span", { class: "after" }, el("span", { class: "hidden-text" }, "after: "), visible(sample.after)),
+    ...samples
+      .slice(0, MOST_SAMPLES)
+      .map((sample) =>
+        el(
+          "li",
+          {},
+          el("span", { class: "hint" }, placeOf(sample)),
+          el(
+            "span",
+            { class: "before" },
+            el("span", { class: "hidden-text" }, "before: "),
+            visible(sample.before),
+          ),
+          el("span", { class: "arrow", "aria-hidden": "true" }, "→"),
+          el(
+            "span",
+            { class: "after" },
+            el("span", { class: "hidden-text" }, "after: "),
+            visible(sample.after),
+          ),
+        ),
       ),
-    ),
   );
 }
 
 /** @param {any} sample */
 function placeOf(sample) {
-  return [sample.row !== undefined && sample.row !== null ? `Row ${number(sample.row)}` : "", sample.column ?? ""].filter((part) => part !== "").join(", ");
+  return [
+    sample.row !== undefined && sample.row !== null ? `Row ${number(sample.row)}` : "",
+    sample.column ?? "",
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
 }
 
 /** A cell whose spaces and emptiness can be seen. @param {any} value */
@@ -102,7 +132,13 @@ function visible(value) {
 
 /** @param {Record<string, any>} facts */
 function renderFacts(facts) {
-  return el("dl", {}, ...Object.entries(facts).map(([name, value]) => el("div", {}, el("dt", {}, words(name)), el("dd", {}, renderValue(value)))));
+  return el(
+    "dl",
+    {},
+    ...Object.entries(facts).map(([name, value]) =>
+      el("div", {}, el("dt", {}, words(name)), el("dd", {}, renderValue(value))),
+    ),
+  );
 }
 
 /** @param {any} value @returns {Node|string} */
@@ -111,8 +147,19 @@ function renderValue(value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return number(value);
   if (typeof value !== "object") return String(value);
-  const rows = Array.isArray(value) ? value : Object.entries(value).map(([name, one]) => `${words(name)}: ${typeof one === "object" ? JSON.stringify(one) : one}`);
+  const rows = Array.isArray(value)
+    ? value
+    : Object.entries(value).map(
+        ([name, one]) => `${words(name)}: ${typeof one === "object" ? JSON.stringify(one) : one}`,
+      );
   if (rows.length === 0) return "none";
   const more = rows.length - MOST_ROWS;
-  return el("ul", { class: "plain" }, ...rows.slice(0, MOST_ROWS).map((row) => el("li", {}, typeof row === "object" ? renderFacts(row ?? {}) : String(row))), more > 0 && el("li", { class: "hint" }, `and ${number(more)} more`));
+  return el(
+    "ul",
+    { class: "plain" },
+    ...rows
+      .slice(0, MOST_ROWS)
+      .map((row) => el("li", {}, typeof row === "object" ? renderFacts(row ?? {}) : String(row))),
+    more > 0 && el("li", { class: "hint" }, `and ${number(more)} more`),
+  );
 }

@@ -58,7 +58,11 @@ async function signIn() {
     await openSession();
     byId("jobs-title").focus();
   } catch (/** @type {any} */ error) {
-    fail(error instanceof Problem ? `${sentence(error.title)} ${error.detail}`.trim() : "The service cannot be reached. Try again in a moment.");
+    fail(
+      error instanceof Problem
+        ? `${sentence(error.title)} ${error.detail}`.trim()
+        : "The service cannot be reached. Try again in a moment.",
+    );
   }
 }
 

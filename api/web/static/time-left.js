@@ -20,7 +20,8 @@ export function makeTimeLeft() {
       }
       const now = performance.now();
       const shown = endsAt === null ? null : (endsAt - now) / 1000;
-      if (shown === null || seconds < shown || seconds > shown * WORTH_TELLING + 2) endsAt = now + seconds * 1000;
+      if (shown === null || seconds < shown || seconds > shown * WORTH_TELLING + 2)
+        endsAt = now + seconds * 1000;
     },
     text() {
       return endsAt === null ? "" : timeLeft(Math.max(0, (endsAt - performance.now()) / 1000));

@@ -6,7 +6,7 @@ import { percent } from "./format.js";
 import { uploadProgress } from "./uploads.js";
 
 const NAME = "queuecore";
-/** @type {string} what ended while nobody looked */
+/** What ended while nobody looked. */
 let ended = "";
 
 document.addEventListener("visibilitychange", () => {
@@ -29,16 +29,13 @@ export function showTitle(active, nameOf) {
 /** @param {import("./api.js").Job[]} active @param {(job: import("./api.js").Job) => string} nameOf */
 function titleFor(active, nameOf) {
   const uploads = uploadProgress();
-  if (uploads.files > 0) return `↑ ${percent(uploads.fraction * 100)} · ${uploads.files === 1 ? uploads.name : `${uploads.files} files`}`;
+  if (uploads.files > 0) {
+    const what = uploads.files === 1 ? uploads.name : `${uploads.files} files`;
+    return `↑ ${percent(uploads.fraction * 100)} · ${what}`;
+  }
   if (active.length === 0) return ended ? `${ended} · ${NAME}` : NAME;
-  const running = active.filter((job) => job.state === "running");
-  const shares = running.map((job) => job.progress?.percent ?? 0);
-  if (active.length === 1) return running.length === 1 && job0Percent(running[0]) ? `${percent(shares[0])} · ${nameOf(active[0])}` : `${running.length === 1 ? "…" : "Waiting"} · ${nameOf(active[0])}`;
-  const overall = shares.reduce((sum, share) => sum + share, 0) / active.length;
-  return `${percent(overall)} · ${active.length} jobs`;
-}
-
-/** @param {import("./api.js").Job} job */
-function job0Percent(job) {
-  return typeof job.progress?.percent === "number";
+  const shares = active.map((job) => (job.state === "running" ? (job.progress?.percent ?? null) : null));
+  const overall = shares.reduce((sum, share) => sum + (share ?? 0), 0) / active.length;
+  const what = active.length === 1 ? nameOf(active[0]) : `${active.length} jobs`;
+  return `${shares.every((share) => share === null) ? "…" : percent(overall)} · ${what}`;
 }

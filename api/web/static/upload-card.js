@@ -8,7 +8,12 @@ import { doneOfTotal, percent, size, timeLeft } from "./format.js";
 
 /** A rate from less than this is a guess. */
 const EVIDENCE_MS = 2000;
-const WORDS = { waiting: "Waiting to upload", sending: "Uploading", storing: "Storing", failed: "Upload failed" };
+const WORDS = {
+  waiting: "Waiting to upload",
+  sending: "Uploading",
+  storing: "Storing",
+  failed: "Upload failed",
+};
 
 /**
  * @param {import("./uploads.js").Upload} upload
@@ -24,16 +29,43 @@ export function makeUploadCard(upload, { onCancel, onRetry }) {
   const detail = el("span", {});
   const left = el("span", { class: "left" });
   const error = el("p", { class: "failure" });
-  const again = el("button", { type: "button", class: "button", onClick: onRetry }, "Try again", hiddenText(` to upload ${name}`));
+  const again = el(
+    "button",
+    { type: "button", class: "button", onClick: onRetry },
+    "Try again",
+    hiddenText(` to upload ${name}`),
+  );
   const cancelText = el("span", {});
-  const cancel = el("button", { type: "button", class: "button quiet", onClick: onCancel }, cancelText, hiddenText(` the upload of ${name}`));
-  const progress = el("div", { class: "progress" }, el("p", {}, step, value), bar.element, el("p", { class: "hint" }, detail, left));
+  const cancel = el(
+    "button",
+    { type: "button", class: "button quiet", onClick: onCancel },
+    cancelText,
+    hiddenText(` the upload of ${name}`),
+  );
+  const progress = el(
+    "div",
+    { class: "progress" },
+    el("p", {}, step, value),
+    bar.element,
+    el("p", { class: "hint" }, detail, left),
+  );
   const element = el(
     "li",
     { class: "job" },
-    el("div", { class: "job-head" }, el("span", { class: "badge" }, symbol), el("div", { class: "job-name" }, el("h3", {}, name), el("p", { class: "hint" }, state, ` · ${size(upload.file.size)}`)), el("div", { class: "actions" }, again, cancel)),
+    el(
+      "div",
+      { class: "job-head" },
+      el("span", { class: "badge" }, symbol),
+      el(
+        "div",
+        { class: "job-name" },
+        el("h3", {}, name),
+        el("p", { class: "hint" }, state, ` · ${size(upload.file.size)}`),
+      ),
+    ),
     progress,
     error,
+    el("div", { class: "actions" }, again, cancel),
   );
 
   function update() {
@@ -48,9 +80,14 @@ export function makeUploadCard(upload, { onCancel, onRetry }) {
     progress.hidden = failed;
     const share = upload.file.size > 0 ? (upload.sent / upload.file.size) * 100 : 0;
     const seconds = secondsLeft(upload);
-    setText(step, WORDS[upload.state]);
+    setText(
+      step,
+      upload.state === "waiting"
+        ? "Its turn comes when an earlier file is through"
+        : doneOfTotal({ done: upload.sent, total: upload.file.size, unit: "bytes" }),
+    );
     setText(value, upload.state === "waiting" ? "" : percent(Math.min(share, 99.9)));
-    setText(detail, upload.state === "waiting" ? "Its turn comes when an earlier file is through" : doneOfTotal({ done: upload.sent, total: upload.file.size, unit: "bytes" }));
+    setText(detail, "Keep this page open until the file is through");
     setText(left, upload.state === "sending" && seconds !== null ? timeLeft(seconds) : "");
     bar.set(upload.state === "storing" ? 100 : share, `${WORDS[upload.state]}, ${percent(share)}`);
   }

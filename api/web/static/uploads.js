@@ -36,7 +36,18 @@ export function startUploads(listeners) {
 export function addUploads(files, kind, options) {
   for (const file of files) {
     /** @type {Upload} */
-    const upload = { file, kind, options, key: newKey(), state: "waiting", sent: 0, startedAt: 0, error: "", request: null, card: null };
+    const upload = {
+      file,
+      kind,
+      options,
+      key: newKey(),
+      state: "waiting",
+      sent: 0,
+      startedAt: 0,
+      error: "",
+      request: null,
+      card: null,
+    };
     upload.card = makeUploadCard(upload, { onCancel: () => drop(upload), onRetry: () => retry(upload) });
     uploads.unshift(upload);
     byId("uploads").prepend(upload.card.element);
@@ -80,7 +91,10 @@ function send(upload) {
     upload.state = "storing";
     update(upload);
   };
-  request.onload = () => (request.status >= 200 && request.status < 300 ? finish(upload, request.response) : refuse(upload, request));
+  request.onload = () =>
+    request.status >= 200 && request.status < 300
+      ? finish(upload, request.response)
+      : refuse(upload, request);
   request.onerror = () => fail(upload, "The upload was interrupted. Try again; nothing is sent twice.");
   request.send(upload.file);
   update(upload);
@@ -91,7 +105,8 @@ function query(upload) {
   const parameters = new URLSearchParams({ name: upload.file.name, kind: upload.kind });
   for (const [name, value] of Object.entries(upload.options)) {
     for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined) parameters.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
+      if (one !== undefined)
+        parameters.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
     }
   }
   return parameters;
@@ -108,8 +123,15 @@ function finish(upload, job) {
 function refuse(upload, request) {
   if (request.status === 401) signInWanted();
   const problem = request.response;
-  if ([502, 503, 504].includes(request.status)) fail(upload, "The service cannot take files at the moment. Try again shortly.");
-  else fail(upload, problem?.title ? `${sentence(problem.title)} ${problem.detail ?? ""}`.trim() : `The service refused the file (${request.status}).`);
+  if ([502, 503, 504].includes(request.status))
+    fail(upload, "The service cannot take files at the moment. Try again shortly.");
+  else
+    fail(
+      upload,
+      problem?.title
+        ? `${sentence(problem.title)} ${problem.detail ?? ""}`.trim()
+        : `The service refused the file (${request.status}).`,
+    );
 }
 
 /** @param {Upload} upload @param {string} text */
@@ -147,4 +169,3 @@ function update(upload) {
   upload.card.update();
   changed();
 }
-
