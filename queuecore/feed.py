@@ -18,7 +18,7 @@ from .broker import Broker
 from .context import JobContext
 from .errors import RunnerForgotten
 from .executor import Attempt, Executor, StopReason, outcome_of_stop
-from .job import Advance, Completed, Crashing, Failing, Outcome, Retrying
+from .job import Advance, Claim, Completed, Crashing, Failing, Outcome, Retrying
 from .log import event
 from .reporter import Reporter
 
@@ -157,8 +157,6 @@ class Feed:
                 self._free -= slots
                 looks = self._looks
                 self._calls += 1
-                if self._has_call_to_make():
-                    self._wake_lane()
                 try:
                     advance = await self._broker.advance(
                         self.queue, self._runner_id, lane=lane, outcomes=outcomes, slots=slots
@@ -168,10 +166,22 @@ class Feed:
                     advance = Advance([], error.fenced)
                     self._forgotten()
                 self._calls -= 1
-                self._receive(advance, slots=slots, looks=looks)
+                self._take_note(advance, slots=slots, looks=looks)
+                if self._resting and self._has_call_to_make():
+                    # The next call is to be on its way (one turn to make it, one to write it) before
+                    # the jobs of this one run: then Redis works while they do.
+                    self._wake_lane()
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+                self._start(advance.claims)
+            if not self._claiming:
+                self._check_quiet()
 
     def _has_call_to_make(self) -> bool:
-        return bool(self._outcomes) or (self._claiming and self._may_be_work and self._free > 0)
+        # Two calls that only claim would be answered together, and then Redis and Python work in turns.
+        return bool(self._outcomes) or (
+            self._claiming and self._may_be_work and self._free > 0 and self._calls == 0
+        )
 
     def _slots_to_fill(self) -> int:
         if not self._claiming:
@@ -179,14 +189,9 @@ class Feed:
         # Half of them: while one lane's jobs run, the other lane fetches the next.
         return min(self._free, max(1, self.slots // LANES))
 
-    def _receive(self, advance: Advance, *, slots: int, looks: int) -> None:
-        claims = advance.claims
-        for claim in claims:
-            attempt = self._executor.accept(claim, owner=self)
-            self._attempts[claim.id] = attempt
-            attempt.task = self._loop.create_task(self._run(attempt))
-        self._free += slots - len(claims)
-        if len(claims) < slots:
+    def _take_note(self, advance: Advance, *, slots: int, looks: int) -> None:
+        self._free += slots - len(advance.claims)
+        if len(advance.claims) < slots:
             # Nothing is in line, and Redis will send word, unless it did so while this answer came.
             if looks == self._looks:
                 self._may_be_work = False
@@ -196,8 +201,12 @@ class Feed:
             self._may_be_work = True
         for job_id in advance.fenced:
             event(logger, logging.WARNING, "attempt.fenced", job=job_id, runner=self._runner_id)
-        if not self._claiming:
-            self._check_quiet()
+
+    def _start(self, claims: list[Claim]) -> None:
+        for claim in claims:
+            attempt = self._executor.accept(claim, owner=self)
+            self._attempts[claim.id] = attempt
+            attempt.task = self._loop.create_task(self._run(attempt))
 
     async def _run(self, attempt: Attempt) -> None:
         self._end(attempt, await self._executor.run(attempt, self))
@@ -249,8 +258,10 @@ class Feed:
                 return
 
     def _check_quiet(self) -> None:
-        idle = not self._attempts and not self._outcomes and self._calls == 0
-        if idle and not self._reporter.held_back() and not self._claiming:
+        # A lane that holds its lock is calling, or has an answer that is not in `_attempts` yet.
+        calling = any(lock.locked() for lock in self._locks)
+        waiting = self._outcomes or self._reporter.held_back()
+        if not (self._claiming or self._attempts or waiting or calling):
             self._quiet.set()
 
     # Stopping attempts.
