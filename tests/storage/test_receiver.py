@@ -104,9 +104,13 @@ async def test_a_disk_that_fills_up_is_told_and_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", refuse)
-    await receiver.write(b"x" * (2 << 20))
-    with pytest.raises(StorageFull):
+
+    async def go_on() -> None:
+        await receiver.write(b"x" * (2 << 20))
         await receiver.finish("data.csv")
+
+    with pytest.raises(StorageFull):
+        await go_on()
     monkeypatch.undo()
     await receiver.abort()
 
