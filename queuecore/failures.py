@@ -83,6 +83,11 @@ def timed_out(timeout: float) -> Failure:
     return Failure(_record("timed-out", f"The job did not end within its {timeout:g} s and was stopped."))
 
 
+def retry_with_more_room(failure: Failure) -> Failure:
+    """Return the failure of a job that ran out of memory where earlier jobs may have left some in use."""
+    return Failure(msgspec.structs.replace(failure.error, retryable=True), failure.delay)
+
+
 def process_died(returncode: int) -> ErrorRecord:
     """Return what is recorded when a job's process ended before the job did."""
     return _record("crashed", f"The job's process {exit_phrase(returncode)}.")

@@ -13,13 +13,14 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 
 import msgspec
 
 from .context import News
 from .environment import child_environment
-from .failures import OUT_OF_MEMORY, process_died
+from .failures import OUT_OF_MEMORY, process_died, retry_with_more_room
 from .frames import Channel
 from .job import Claim, ErrorRecord
 from .job_messages import (
@@ -39,6 +40,8 @@ from .log import Format, event
 logger = logging.getLogger("queuecore.process_pool")
 
 START_SECONDS = 60.0
+# A start costs as much as some hundred small jobs, so those alone are no reason for one.
+RECYCLE_SECONDS = 60.0
 
 # What a job could use to reach the queue behind its context's back.
 SECRET_VARIABLES = frozenset({"REDIS_URL", "QUEUECORE_REDIS_URL"})
@@ -58,7 +61,7 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         size: how many there may be.
-        recycle: how many jobs one runs before another takes its place.
+        recycle: how many jobs one runs before another takes its place, which it does once a minute at most.
         memory_bytes: the address space of each, 0 for no limit.
         stop_grace: seconds between SIGTERM and SIGKILL.
     """
@@ -138,7 +141,8 @@ class ProcessPool:
         return Died(ErrorRecord("crashed", "The job's process could not be started.", reason))
 
     async def _put_back(self, process: JobProcess) -> None:
-        if process.reusable and process.jobs < self._options.recycle:
+        worn = process.jobs >= self._options.recycle and process.age >= RECYCLE_SECONDS
+        if process.reusable and not worn:
             self._idle.append(process)
         else:
             await self._bury(process)
@@ -155,6 +159,7 @@ class JobProcess:
     def __init__(self, process: asyncio.subprocess.Process, *, stop_grace: float) -> None:
         self.jobs = 0
         self.pid = process.pid
+        self._started_at = time.monotonic()
         self._process = process
         self._stop_grace = stop_grace
         self._channel: Channel | None = None
@@ -197,6 +202,11 @@ class JobProcess:
         return started
 
     @property
+    def age(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self._started_at
+
+    @property
     def alive(self) -> bool:
         """Whether it still listens."""
         return not self._hung_up and self._process.returncode is None
@@ -237,6 +247,8 @@ class JobProcess:
         if isinstance(outcome, Raised) and outcome.failure.error.type == OUT_OF_MEMORY:
             # What the job left behind is not known; the next one is to have all of its memory.
             self._stopping = True
+            if self.jobs > 1:
+                return Raised(retry_with_more_room(outcome.failure))
         return outcome
 
     def kill(self) -> None:
