@@ -1,0 +1,221 @@
+"""The application on a real Redis, with a few kinds of job and a worker whose every step the test decides."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Literal
+
+import httpx
+import msgspec
+from starlette.applications import Starlette
+
+import config
+from api import create_app
+from api.operations import OPERATIONS
+from api.server import ApiServer
+from api.service import Service
+from queuecore import ErrorRecord, JobContext, Queue, Registry, handler, split_job_id
+from queuecore.job import Claim, Completed, Failing, Outcome, Progress, ProgressUpdate, RunnerInfo
+from storage import Artifact, FileRef
+
+CSV = b"a,b\n1,2\n3,4\n"
+
+TableFile = Annotated[FileRef, msgspec.Meta(title="File", extra={"file_types": [".csv", ".xlsx"]})]
+
+
+class Counted(msgspec.Struct, frozen=True):
+    rows: int
+    artifacts: tuple[Artifact, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@handler("rows.count", retries=3)
+def count_rows(
+    ctx: JobContext,
+    file: TableFile,
+    delimiter: Literal[",", ";", "\t"] | None = None,
+    header: bool = True,
+    most: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100,
+    share: float = 1.0,
+    columns: tuple[str, ...] = (),
+) -> Counted:
+    """Count the rows of a table."""
+    raise AssertionError("no worker runs here")
+
+
+@handler("bytes.count")
+def count_bytes(ctx: JobContext, file: FileRef) -> Counted:
+    """Count the bytes of any file."""
+    raise AssertionError("no worker runs here")
+
+
+@handler("demo.wait")
+async def wait(ctx: JobContext, seconds: Annotated[float, msgspec.Meta(ge=0)], note: str = "") -> str:
+    """Wait for a while."""
+    raise AssertionError("no worker runs here")
+
+
+class Worker:
+    """Claims and settles jobs when the test says so."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._broker = queue.broker
+        self._registered: set[str] = set()
+
+    async def claim(self, queue: str) -> Claim:
+        """Start the next job of a queue."""
+        if queue not in self._registered:
+            info = RunnerInfo(id="runner-1", worker="worker-1", host="here", pid=1, slots=10)
+            await self._broker.register(queue, info, ttl=30.0)
+            self._registered.add(queue)
+        (claim,) = (await self._advance(queue, [], slots=1)).claims
+        return claim
+
+    async def settle(self, outcome: Outcome) -> None:
+        """End an attempt."""
+        queue, _ = split_job_id(outcome.id)
+        assert (await self._advance(queue, [outcome], slots=0)).fenced == []
+
+    async def run(self, job_id: str, result: Any = None) -> None:
+        """Claim the job, which is the next, and complete it."""
+        claim = await self.claim(split_job_id(job_id)[0])
+        assert claim.id == job_id
+        await self.settle(Completed(claim.id, claim.attempt, msgspec.msgpack.encode(result)))
+
+    async def fail(self, job_id: str) -> None:
+        """Claim the job, which is the next, and fail it for good."""
+        claim = await self.claim(split_job_id(job_id)[0])
+        assert claim.id == job_id
+        error = ErrorRecord("not-a-table", "The file is not a table", "Send a CSV file.", retryable=False)
+        await self.settle(Failing(claim.id, claim.attempt, error))
+
+    async def report(self, claim: Claim, fraction: float) -> None:
+        """Say how far an attempt is."""
+        progress = Progress(fraction, fraction * 10, 10, "rows", "reading", None, 5.0, 2.0)
+        await self._broker.progress(
+            split_job_id(claim.id)[0], [ProgressUpdate(claim.id, claim.attempt, progress)]
+        )
+
+    async def _advance(self, queue: str, outcomes: list[Outcome], *, slots: int) -> Any:
+        return await self._broker.advance(queue, "runner-1", lane=0, outcomes=outcomes, slots=slots)
+
+
+TOKENS = {"alice": "token-of-alice", "bob": "token-of-bob", "olga": "token-of-olga"}
+
+
+class Site:
+    """A running application: its client, its parts and its worker."""
+
+    def __init__(self, app: Starlette, client: httpx.AsyncClient) -> None:
+        self.app = app
+        self.client = client
+        self.service: Service = app.state.service
+        self.worker = Worker(self.service.queue)
+
+    def browser(self, **headers: str) -> httpx.AsyncClient:
+        """Another client with cookies of its own."""
+        return make_client(self.app, headers)
+
+    async def upload(self, client: httpx.AsyncClient | None = None, **options: str) -> dict[str, Any]:
+        """Upload a small table and return its job."""
+        response = await (client or self.client).post(
+            "/api/upload", files={"file": ("data.csv", CSV)}, data={"kind": "rows.count", **options}
+        )
+        assert response.status_code == 202, response.text
+        return response.json()
+
+    async def wait_job(self, client: httpx.AsyncClient | None = None, **args: Any) -> dict[str, Any]:
+        """Start a job without a file and return it."""
+        body = {"kind": "demo.wait", "args": {"seconds": 1, **args}}
+        response = await (client or self.client).post("/api/jobs", json=body)
+        assert response.status_code == 202, response.text
+        return response.json()
+
+    def files(self) -> list[str]:
+        """Every file in the storage, by its path below it."""
+        root = self.service.storage.root
+        return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+    async def jobs(self) -> int:
+        """How many jobs there are in Redis."""
+        inspector = self.service.queue.inspector
+        return sum(
+            [
+                sum(msgspec.structs.astuple(await inspector.counts(queue)))
+                for queue in await inspector.queues()
+            ]
+        )
+
+
+def make_client(app: Starlette, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
+    """A client of an application, without a socket, that refuses answers the description does not name."""
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
+        base_url="http://localhost:8000",
+        headers=headers,
+        event_hooks={"response": [_is_described(app)]},
+    )
+
+
+def _is_described(app: Starlette) -> Callable[[httpx.Response], Any]:
+    paths = msgspec.json.decode(app.state.openapi)["paths"]
+
+    async def check(response: httpx.Response) -> None:
+        method, path = response.request.method.lower(), response.request.url.path
+        for template, operations in paths.items():
+            parts, wanted = path.split("/"), template.split("/")
+            fits = len(parts) == len(wanted) and all(
+                b.startswith("{") or a == b for a, b in zip(parts, wanted, strict=True)
+            )
+            if fits and method in operations:
+                assert str(response.status_code) in operations[method]["responses"], (
+                    f"{method} {template} answered {response.status_code}, which /openapi.json does not say"
+                )
+
+    assert OPERATIONS
+    return check
+
+
+@asynccontextmanager
+async def run_app(settings: config.Settings, registry: Registry) -> AsyncIterator[Site]:
+    app = create_app(settings, registry)
+    async with app.router.lifespan_context(app), make_client(app) as client:
+        yield Site(app, client)
+
+
+class Users(msgspec.Struct):
+    alice: httpx.AsyncClient
+    bob: httpx.AsyncClient
+    olga: httpx.AsyncClient
+    nobody: httpx.AsyncClient
+
+
+class Served(msgspec.Struct):
+    """A server on a real socket."""
+
+    site: Site
+    server: ApiServer
+    port: int
+    task: asyncio.Task[None]
+
+    def address(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@asynccontextmanager
+async def serve(settings: config.Settings, registry: Registry) -> AsyncIterator[Served]:
+    app = create_app(settings, registry)
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    server = ApiServer(app, host="127.0.0.1", port=port)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110  # uvicorn tells it by this attribute only
+            await asyncio.sleep(0.01)
+    async with make_client(app) as client:
+        try:
+            yield Served(Site(app, client), server, port, task)
+        finally:
+            server.should_exit = True
+            await task
