@@ -191,6 +191,16 @@ class Users(msgspec.Struct):
     nobody: httpx.AsyncClient
 
 
+async def until(description: str, true: Callable[[], Any]) -> None:
+    """Wait until a condition, or a coroutine's answer, is true; fails after five seconds."""
+    try:
+        async with asyncio.timeout(5):
+            while not (await answer if asyncio.iscoroutine(answer := true()) else answer):
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        raise AssertionError(f"it never came true that {description}") from None
+
+
 class Served(msgspec.Struct):
     """A server on a real socket."""
 

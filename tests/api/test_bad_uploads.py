@@ -5,11 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from tests.api.site import CSV, Served, Site
+from tests.api.site import CSV, Served, Site, until
 
 Send = Callable[[httpx.AsyncClient], Any]
+
+
+KIND_PART = '--x\nContent-Disposition: form-data; name="kind"\n\nrows.count\n'
 
 
 def form(name: str | None = "data.csv", content: bytes = CSV, **fields: str) -> Send:
@@ -39,22 +43,25 @@ async def endless() -> Any:
         yield b"x" * 65_536
 
 
-KIND_PART = '--x\nContent-Disposition: form-data; name="kind"\n\nrows.count\n'
-
 BAD: dict[str, tuple[Send, int, str]] = {
     "no file in the form": (
         lambda client: client.post("/api/upload", data={"kind": "rows.count"}, files={"most": (None, "3")}),
         422,
         "file-missing",
     ),
-    "a form in which no file was chosen": (named(""), 422, "file-missing"),
+    "a form in which no file was chosen": (
+        text(KIND_PART + '--x\nContent-Disposition: form-data; name="file"; filename=""\n\n\n--x--\n'),
+        422,
+        "file-missing",
+    ),
+    "a file with an empty name": (named(""), 400, "file-name-missing"),
     "an empty file in a form": (form(content=b""), 422, "file-empty"),
     "an empty body": (bare(content=b""), 422, "file-empty"),
     "a wrong extension in a form": (form(name="data.pdf"), 415, "file-type-not-accepted"),
     "a wrong extension in the address": (bare("name=a.exe&kind=rows.count"), 415, "file-type-not-accepted"),
     "no extension": (form(name="data"), 415, "file-type-not-accepted"),
     "only an extension": (form(name=".csv"), 415, "file-type-not-accepted"),
-    "a field of 10 MB": (form(note="x" * 10_000_000), 413, "field-too-large"),
+    "a field of 1 MB": (form(note="x" * 1_000_000), 413, "field-too-large"),
     "a field of 100 kB": (form(note="x" * 100_000), 413, "field-too-large"),
     "too many fields": (
         lambda client: client.post("/api/upload", files=[("a", (None, "b"))] * 1000),
@@ -156,6 +163,16 @@ async def test_bad_input_is_refused_and_leaves_nothing(site: Site, case: str) ->
     assert (await site.client.get(document["type"])).status_code == 200
 
 
+async def test_a_field_of_10_megabytes_is_refused_before_its_end(site: Site) -> None:
+    http = msgspec.structs.replace(site.service.settings.http, max_upload_bytes=2 << 30)
+    site.service.use(msgspec.structs.replace(site.service.settings, http=http))
+
+    response = await form(note="x" * 10_000_000)(site.client)
+
+    assert (response.status_code, response.json()["type"]) == (413, "/problems/field-too-large")
+    assert (site.files(), await site.jobs()) == ([], 0)
+
+
 @pytest.mark.parametrize("size", [1_048_575, 1_048_576])
 async def test_a_file_up_to_the_limit_is_taken(site: Site, size: int) -> None:
     assert (await bare(content=b"x" * size)(site.client)).status_code == 202
@@ -183,10 +200,10 @@ async def test_an_upload_that_is_cut_leaves_nothing(served: Served, chunked: boo
     await writer.drain()
     storage = served.site.service.storage
     if sent:
-        await until(lambda: len(served.server.server_state.tasks) == 1)
+        await until("the upload is under way", lambda: len(served.server.server_state.tasks) == 1)
 
     writer.close()
-    await until(lambda: not served.server.server_state.tasks)
+    await until("the request has ended", lambda: not served.server.server_state.tasks)
 
     assert (served.site.files(), await served.site.jobs()) == ([], 0)
     assert list(storage.root.glob("tmp/*")) == []
@@ -203,16 +220,9 @@ async def test_a_cut_form_leaves_nothing(served: Served) -> None:
     )
     writer.write(head + b"x" * 300_000)
     await writer.drain()
-    await until(lambda: len(served.server.server_state.tasks) == 1)
+    await until("the upload is under way", lambda: len(served.server.server_state.tasks) == 1)
 
     writer.close()
-    await until(lambda: not served.server.server_state.tasks)
+    await until("the request has ended", lambda: not served.server.server_state.tasks)
 
     assert (served.site.files(), await served.site.jobs()) == ([], 0)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for a condition; fails after five seconds."""
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.005)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.api.site import CSV, Site
+from tests.api.site import CSV, Site, until
 
 RAW = "/api/upload?name=data.csv&kind=rows.count"
 
@@ -120,8 +120,7 @@ async def test_the_journal_on_disk_holds_the_whole_job(site: Site) -> None:
 
 async def test_prefer_wait_answers_with_the_ended_job(site: Site) -> None:
     request = asyncio.create_task(site.client.post(RAW, content=CSV, headers={"Prefer": "wait=10"}))
-    while not (await site.client.get("/api/jobs")).json()["items"]:
-        await asyncio.sleep(0.01)
+    await until("the job is in line", site.jobs)
     (job,) = (await site.client.get("/api/jobs")).json()["items"]
     await site.worker.run(job["id"], {"rows": 2})
 
