@@ -7,9 +7,9 @@ words from `lua_constants()`. docs/redis-keys.md describes each key.
 
 from __future__ import annotations
 
-import base64
 import os
 import re
+from binascii import b2a_base64
 from typing import Final
 
 from .errors import JobNotFound
@@ -76,6 +76,9 @@ NAMES: Final = {
 }
 
 
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+
+
 class Keys:
     """The keys of one queue."""
 
@@ -106,13 +109,13 @@ def new_job_id(queue: str) -> str:
 
 def new_token() -> str:
     """A random token: TOKEN_LENGTH characters of base64url."""
-    return new_tokens(1)[0]
+    return b2a_base64(os.urandom(17))[:TOKEN_LENGTH].translate(_URL_SAFE).decode("ascii")
 
 
 def new_tokens(n: int) -> list[str]:
     """As many tokens, made together at a tenth of the price."""
     # 17 bytes make 22 characters and a bit; any 22 of a long random text will do.
-    text = base64.b64encode(os.urandom(n * 17), b"-_").decode("ascii")
+    text = b2a_base64(os.urandom(n * 17), newline=False).translate(_URL_SAFE).decode("ascii")
     return [text[at : at + TOKEN_LENGTH] for at in range(0, n * TOKEN_LENGTH, TOKEN_LENGTH)]
 
 

@@ -175,7 +175,8 @@ class Queue:
             BrokerUnavailable: Redis did not answer; the job may or may not be stored.
             QueueFull: Redis is at maxmemory.
         """
-        return await Enqueuer(self, PLAIN).enqueue(handler, *args, **kwargs)
+        queue, entry = self._entry(handler, handler.encode(*args, **kwargs), PLAIN)
+        return Job(self, _accepted(await self._send(queue, entry)).id, handler.returns)
 
     def options(
         self,
@@ -218,7 +219,7 @@ class Queue:
         """
         handler = self.registry[request.kind]
         queue, entry = self._entry(handler, handler.encode_mapping(request.args), request)
-        return await self._send(queue, entry)
+        return _accepted(await self._send(queue, entry))
 
     async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
@@ -304,12 +305,12 @@ class Queue:
             window=round(self._window * 1000) if key else None,
         )
 
-    async def _send(self, queue: str, entry: Entry) -> Submitted:
+    def _send(self, queue: str, entry: Entry) -> asyncio.Future[Submitted | IdempotencyConflict]:
         """Send an entry together with all others of this turn of the loop."""
         batch = self._batches.get(queue)
         if batch is None or len(batch.entries) >= LARGEST_BATCH:
             batch = self._batches[queue] = _Batch(self.broker, queue, self._forget)
-        return _accepted(await batch.add(entry))
+        return batch.add(entry)
 
     def _forget(self, batch: _Batch) -> None:
         if self._batches.get(batch.queue) is batch:
@@ -328,7 +329,7 @@ class Enqueuer:
     async def enqueue(self, handler: Handler[P, R], *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Put a job in line. See Queue.enqueue."""
         queue, entry = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
-        submitted = await self._queue._send(queue, entry)
+        submitted = _accepted(await self._queue._send(queue, entry))
         return Job(self._queue, submitted.id, handler.returns)
 
 

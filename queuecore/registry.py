@@ -151,6 +151,8 @@ class Handler(Generic[P, R]):
         Raises:
             InvalidArguments: they do not fit the function's signature.
         """
+        if not args:
+            return self.encode_mapping(kwargs)
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
