@@ -5,6 +5,7 @@ SIGTERM. Settings come from `--config`, `QUEUECORE_CONFIG` and the environment: 
 """
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -85,8 +86,9 @@ def describe(settings: config.Settings, redis: PrivateRedis | FakeRedis | None) 
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)
+    """Print a line at once. A terminal that has gone must not keep us from stopping in order."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

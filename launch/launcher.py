@@ -80,24 +80,28 @@ class Launcher:
         Raises:
             LaunchFailed: a part cannot start; the others have been stopped.
         """
+        try:
+            self._start_redis()  # interrupted as any program, so before signals only queue
+        except PrivateRedisError as error:
+            raise LaunchFailed(str(error)) from error
         signals = SignalQueue([signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD])
         try:
-            self._start()
+            self._api.start()
+            self._worker.start()
             if self._wait_until_served(signals):
                 when_ready()
                 self._watch(signals)
         finally:
             self._stop(signals)
 
-    def _start(self) -> None:
-        try:
-            if self._redis and self._redis_child:
+    def _start_redis(self) -> None:
+        if self._redis and self._redis_child:
+            try:
                 self._redis_child.start()
                 self._redis.wait_until_ready()
-        except PrivateRedisError as error:
-            raise LaunchFailed(str(error)) from error
-        self._api.start()
-        self._worker.start()
+            except BaseException:
+                self._redis.stop()
+                raise
 
     def _wait_until_served(self, signals: SignalQueue) -> bool:
         """Wait for the API; returns False when a signal says to stop before that."""
