@@ -195,7 +195,7 @@ async def until(description: str, true: Callable[[], Any]) -> None:
     """Wait until a condition, or a coroutine's answer, is true; fails after five seconds."""
     try:
         async with asyncio.timeout(5):
-            while not (await answer if asyncio.iscoroutine(answer := true()) else answer):
+            while not (await answer if asyncio.iscoroutine(answer := true()) else answer):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
     except TimeoutError:
         raise AssertionError(f"it never came true that {description}") from None
