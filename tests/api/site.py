@@ -81,6 +81,10 @@ class Worker:
         """Claim the job, which is the next, and complete it."""
         claim = await self.claim(split_job_id(job_id)[0])
         assert claim.id == job_id
+        await self.complete(claim, result)
+
+    async def complete(self, claim: Claim, result: Any) -> None:
+        """End an attempt with a result."""
         await self.settle(Completed(claim.id, claim.attempt, msgspec.msgpack.encode(result)))
 
     async def fail(self, job_id: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage import Artifact, FileMissing, FileRef, Journal, LocalStorage
+from storage import Artifact, FileMissing, FileRef, LocalStorage
+from tests.storage.uploads import store
 
 JOB = "process." + "a" * 22
 OTHER = "default." + "b" * 22
@@ -15,15 +16,6 @@ OTHER = "default." + "b" * 22
 @pytest.fixture
 def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path / "files", reserve_bytes=0)
-
-
-async def store(storage: LocalStorage, job_id: str = JOB, content: bytes = b"a,b\n1,2\n") -> FileRef:
-    receiver = storage.receive(job_id)
-    await receiver.write(content)
-    file = await receiver.finish("data.csv")
-    return await receiver.commit(
-        Journal(job_id=job_id, kind="k", arguments={}, parameter="file", file=file, owner="me", received_ms=1)
-    )
 
 
 @pytest.mark.parametrize(
