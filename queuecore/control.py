@@ -60,8 +60,14 @@ class Pulse(msgspec.Struct, frozen=True, tag=True):
     longest_seconds: float = 0.0
 
 
+class Waiting(msgspec.Struct, frozen=True, tag=True):
+    """Runner: these attempts, (job id, number), are claimed but have not begun; see trials.py."""
+
+    attempts: list[tuple[str, int]]
+
+
 FromSupervisor = Start | Look | Cancel | Drain
-FromRunner = Ready | Unfit | Pulse
+FromRunner = Ready | Unfit | Pulse | Waiting
 
 from_supervisor = msgspec.msgpack.Decoder(FromSupervisor)
 from_runner = msgspec.msgpack.Decoder(FromRunner)

@@ -21,6 +21,7 @@ from .executor import Attempt, Executor, StopReason, outcome_of_stop
 from .job import Advance, Claim, Completed, Crashing, Failing, Outcome, Retrying
 from .log import event
 from .reporter import Reporter
+from .trials import Trials
 
 logger = logging.getLogger("queuecore.feed")
 
@@ -31,6 +32,7 @@ class Feed:
     """Claims and settles the jobs of one queue.
 
     Args:
+        trials: when jobs that may kill this runner begin.
         slots: how many attempts may run at once.
         stop_grace: seconds that a stopped attempt has before it is left behind.
         forgotten: called when Redis says that this runner was given up.
@@ -40,6 +42,7 @@ class Feed:
         self,
         broker: Broker,
         executor: Executor,
+        trials: Trials,
         *,
         queue: str,
         runner_id: str,
@@ -52,6 +55,7 @@ class Feed:
         self.left_behind: set[asyncio.Future[object]] = set()
         self._broker = broker
         self._executor = executor
+        self._trials = trials
         self._runner_id = runner_id
         self._stop_grace = stop_grace
         self._forgotten = forgotten
@@ -206,7 +210,13 @@ class Feed:
         for claim in claims:
             attempt = self._executor.accept(claim, owner=self)
             self._attempts[claim.id] = attempt
-            attempt.task = self._loop.create_task(self._run(attempt))
+            if claim.crashes and self._trials.is_due(attempt):
+                self._trials.wait(attempt, self._begin)
+            else:
+                self._begin(attempt)
+
+    def _begin(self, attempt: Attempt) -> None:
+        attempt.task = self._loop.create_task(self._run(attempt))
 
     async def _run(self, attempt: Attempt) -> None:
         self._end(attempt, await self._executor.run(attempt, self))
@@ -215,6 +225,8 @@ class Feed:
         if attempt.ended:
             return
         attempt.ended = True
+        if attempt.claim.crashes:
+            self._trials.withdraw(attempt)
         if self._attempts.get(attempt.claim.id) is attempt:
             del self._attempts[attempt.claim.id]
         if attempt.left_behind is not None:
@@ -284,6 +296,9 @@ class Feed:
                 runner=self._runner_id,
             )
         attempt.stop(reason)
+        if attempt.task is None:
+            self._end(attempt, outcome_of_stop(attempt))
+            return
         # Handlers get their grace from the executor; this is for those that do not end even then.
         self._loop.call_later(self._stop_grace + 1.0, self._insist, attempt)
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 from .broker import Broker
 from .failures import runner_died
-from .job import ErrorRecord
+from .job import ErrorRecord, Releasing
+from .keys import split_job_id
 from .log import event
 from .states import State
 
@@ -22,6 +23,8 @@ logger = logging.getLogger("queuecore.recovery")
 
 # Longer than half a heartbeat's life between two looks counts as blindness, in Redis; this stays below.
 TICK_SHARE_OF_TTL = 0.4
+# A runner's own calls have lower numbers.
+BURIAL_LANE = 9
 FIRST_SWEEP_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
 SWEEP_PAUSE_SECONDS = 0.05
@@ -46,13 +49,18 @@ class RecoveryManager:
                 tasks.create_task(self._keep_looking(queue))
                 tasks.create_task(self._keep_sweeping(queue))
 
-    async def bury(self, runner_id: str, reason: str) -> None:
+    async def bury(self, runner_id: str, reason: str, *, not_begun: Sequence[tuple[str, int]] = ()) -> None:
         """Recover the jobs of a runner whose death was seen.
 
         Args:
             reason: the end of a sentence that begins with the runner: "was killed by signal 9".
+            not_begun: attempts, as (job id, number), that are given back unspent.
         """
         error = runner_died(reason)
+        for queue in self._queues:
+            outcomes = [Releasing(id, attempt) for id, attempt in not_begun if split_job_id(id)[0] == queue]
+            if outcomes:
+                await self._broker.advance(queue, runner_id, lane=BURIAL_LANE, outcomes=outcomes, slots=0)
         await asyncio.gather(
             *(self._recover(queue, runner_id, error, seen_dead=True) for queue in self._queues)
         )

@@ -39,6 +39,7 @@ from .lifeline import die_with_parent
 from .process_pool import PoolOptions, ProcessPool
 from .registry import Registry
 from .threads import Threads
+from .trials import Trials
 
 logger = logging.getLogger("queuecore.runner")
 
@@ -119,10 +120,12 @@ class Runner:
             )
         )
         executor = Executor(self._registry, processes=pool, threads=Threads(), stop_grace=options.stop_grace)
+        trials = Trials(channel.send)
         for queue in options.queues:
             self._feeds[queue] = Feed(
                 broker,
                 executor,
+                trials,
                 queue=queue,
                 runner_id=self._id,
                 slots=options.slots_of(queue),

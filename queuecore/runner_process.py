@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .control import FromRunner, FromSupervisor, Pulse, Ready, Start, Unfit, from_runner
+from .control import FromRunner, FromSupervisor, Pulse, Ready, Start, Unfit, Waiting, from_runner
 from .environment import child_environment
 from .failures import exit_phrase
 from .frames import Channel
@@ -38,6 +38,7 @@ class RunnerProcess:
         ready: whether it is registered and claims jobs.
         unfit: why it cannot run, None as long as it can.
         pulse: what it said of itself last.
+        waiting: attempts that it has claimed but not begun, (job id, number).
         started_at, heard_at: on the event loop's clock.
     """
 
@@ -48,6 +49,7 @@ class RunnerProcess:
         self.ready = False
         self.unfit: str | None = None
         self.pulse = Pulse(running=0, lag=0.0)
+        self.waiting: list[tuple[str, int]] = []
         self.started_at = now
         self.heard_at = now
         self.killed_for: str | None = None
@@ -136,3 +138,5 @@ class RunnerProcess:
                 self.unfit = reason
             case Pulse():
                 self.pulse = message
+            case Waiting(attempts):
+                self.waiting = attempts

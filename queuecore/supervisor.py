@@ -153,7 +153,7 @@ class Supervisor:
     async def _bury(self, runner: RunnerProcess) -> None:
         level = logging.INFO if runner.ended_well else logging.ERROR
         event(logger, level, "runner.ended", runner=runner.id, how=runner.reason())
-        await self._recovery.bury(runner.id, runner.reason())
+        await self._recovery.bury(runner.id, runner.reason(), not_begun=runner.waiting)
 
     def _tell_to_stop(self, runner: RunnerProcess, grace: float) -> None:
         runner.tell(Drain(grace))
