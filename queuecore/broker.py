@@ -33,18 +33,18 @@ from .job import (
     Retention,
     Retrying,
     RunnerInfo,
-    Spec,
     Submitted,
+    read_spec,
 )
-from .keys import DEFAULT_MAX_CRASHES, Keys, queues_key, split_job_id
+from .keys import DEFAULT_MAX_CRASHES, LOG_LENGTH, Keys, new_token, queues_key, split_job_id
 from .states import Line, State
 
 IDEMPOTENCY_WINDOW: Final = 24 * 3600.0  # seconds
+LONGEST: Final = 100 * 365 * 86400.0  # seconds; no delay or time to live is longer
 NOTHING: Final = Retention(completed=0, failed=0, cancelled=0)
 
 _encode = msgspec.msgpack.Encoder().encode
 _to_json = msgspec.json.Encoder().encode
-_decode_spec = msgspec.msgpack.Decoder(Spec).decode
 
 
 class EntryOptions(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,6 +83,8 @@ class Reconnected(msgspec.Struct, frozen=True):
 
 Control = Work | CancelAsked | Reconnected
 
+_Call = tuple[str, str, int]  # queue, runner and lane: one call of each may be under way
+
 
 class Broker:
     """The writing side of the queues behind one Redis.
@@ -96,7 +98,8 @@ class Broker:
         self.client = client
         self.prefix = prefix
         self._keys: dict[str, Keys] = {}
-        self._calls: dict[tuple[str, str, int], int] = {}
+        self._calls: dict[_Call, int] = {}
+        self._cut_short: dict[_Call, tuple[list[Outcome], int]] = {}
         self._announced: set[str] = set()
 
     @classmethod
@@ -167,7 +170,8 @@ class Broker:
         Raises:
             JobNotFound, StateConflict: it is in another state.
         """
-        before, after = await self._transition("requeue", job_id)
+        # The nonce makes a call whose reply was lost the same call when it is sent again.
+        before, after = await self._transition("requeue", job_id, new_token())
         if before not in (State.FAILED, State.CANCELLED):
             raise StateConflict(job_id, before, "retried")
         return after
@@ -212,17 +216,14 @@ class Broker:
                 refused, job by job.
         """
         call = (queue, runner_id, lane)
-        number = self._calls.get(call, 0) + 1
-        arguments: list[Argument] = [runner_id, lane, number, slots, len(outcomes)]
-        skip = len(queue) + 1
-        for outcome in outcomes:
-            _add_outcome(arguments, outcome, skip)
-        registered, fenced, flat, _due = await self.client.run("advance", self.keys(queue).base, *arguments)
-        self._calls[call] = number
-        refused = [f"{queue}.{token.decode()}" for token in fenced]
-        if not registered:
-            raise RunnerForgotten(runner_id, refused)
-        return Advance(_claims(queue, flat), refused, _due / 1000 if _due >= 0 else None)
+        cut_short = self._cut_short.get(call)
+        if cut_short is None or cut_short == (outcomes, slots):
+            return await self._advance(call, outcomes, slots)
+        # A call whose caller went away may have been carried out: its answer is wanted before the next.
+        earlier = await self._advance(call, *cut_short)
+        rest = [outcome for outcome in outcomes if outcome not in cut_short[0]]
+        later = await self._advance(call, rest, max(0, slots - len(earlier.claims)))
+        return Advance(earlier.claims + later.claims, earlier.fenced + later.fenced, later.next_due)
 
     async def progress(self, queue: str, updates: Sequence[ProgressUpdate]) -> ProgressReply:
         """Store what running attempts have to say, all in one call."""
@@ -233,8 +234,8 @@ class Broker:
                 update.attempt,
                 _encode(update.progress) if update.progress else b"",
                 update.checkpoint or b"",
-                len(update.log),
-                *update.log,
+                len(log := update.log[-LOG_LENGTH:]),
+                *log,
             )
         fenced, cancelled = await self.client.run("progress", self.keys(queue).base, *arguments)
         return ProgressReply(_ids(queue, fenced), _ids(queue, cancelled))
@@ -340,6 +341,22 @@ class Broker:
 
     # Helpers.
 
+    async def _advance(self, call: _Call, outcomes: Sequence[Outcome], slots: int) -> Advance:
+        queue, runner_id, lane = call
+        number = self._calls.get(call, 0) + 1
+        arguments: list[Argument] = [runner_id, lane, number, slots, len(outcomes)]
+        skip = len(queue) + 1
+        for outcome in outcomes:
+            _add_outcome(arguments, outcome, skip)
+        self._cut_short[call] = (list(outcomes), slots)
+        registered, fenced, flat, due = await self.client.run("advance", self.keys(queue).base, *arguments)
+        del self._cut_short[call]
+        self._calls[call] = number
+        refused = _ids(queue, fenced)
+        if not registered:
+            raise RunnerForgotten(runner_id, refused)
+        return Advance(_claims(queue, flat), refused, due / 1000 if due >= 0 else None)
+
     async def _prune(self, queue: str, tokens: Sequence[str], retention: Retention) -> dict[str, str]:
         """Those tokens that were kept, with the state that keeps them."""
         reply = await self.client.run("prune", self.keys(queue).base, *_retention(retention), *tokens)
@@ -349,9 +366,9 @@ class Broker:
             if answer != b"gone"
         }
 
-    async def _transition(self, script: str, job_id: str) -> tuple[State, State]:
+    async def _transition(self, script: str, job_id: str, *more: str) -> tuple[State, State]:
         queue, token = split_job_id(job_id)
-        before, after = await self.client.run(script, self.keys(queue).base, token)
+        before, after = await self.client.run(script, self.keys(queue).base, token, *more)
         if not before:
             raise JobNotFound(job_id)
         return State(before.decode()), State(after.decode())
@@ -380,7 +397,7 @@ def _add_outcome(arguments: list[Argument], outcome: Outcome, skip: int) -> None
 def _claims(queue: str, flat: list[bytes | int | list[bytes]]) -> list[Claim]:
     claims = []
     for token, attempt, packed, history in zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True):
-        spec = _decode_spec(packed)  # type: ignore[arg-type]  # advance.lua: the third of four is always text
+        spec = read_spec(packed)  # type: ignore[arg-type]  # advance.lua: the third of four is always text
         job_id = f"{queue}.{token.decode()}"  # type: ignore[union-attr]  # and the first too
         number = int(attempt)  # type: ignore[arg-type]  # and the second is a number
         if history:
@@ -421,7 +438,8 @@ def _retention(retention: Retention) -> tuple[int, int, int]:
 
 
 def _ms(seconds: float) -> int:
-    return max(0, round(seconds * 1000))
+    """Milliseconds that Redis can store; what is no sensible time becomes the nearest one, NaN none."""
+    return round(min(max(0.0, seconds), LONGEST) * 1000)
 
 
 def _literal(text: str) -> str:

@@ -23,13 +23,12 @@ from .job import (
     RunnerInfo,
     RunnerRecord,
     ServerRecord,
-    Spec,
+    read_spec,
 )
 from .keys import FIELDS, queues_key, split_job_id
 from .states import LINES, Line, State
 
 _FIELD_OF: Final = {letter.encode(): name for name, letter in FIELDS.items()}
-_decode_spec = msgspec.msgpack.Decoder(Spec).decode
 _decode_progress = msgspec.msgpack.Decoder(Progress).decode
 _decode_error = msgspec.json.Decoder(ErrorRecord).decode
 _decode_attempt = msgspec.json.Decoder(AttemptRecord).decode
@@ -293,7 +292,7 @@ class Inspector:
         return sorted(token for tokens in sets for token in tokens)
 
     def _record(self, queue: str, token: str, fields: dict[str, bytes], history: list[bytes]) -> JobRecord:
-        spec = _decode_spec(fields["SPEC"])
+        spec = read_spec(fields["SPEC"])
         state = State(fields["STATE"].decode())
         finished = _number(fields, "FINISHED")
         return JobRecord(

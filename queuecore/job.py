@@ -5,7 +5,7 @@ Nothing here speaks to Redis. Times are UTC milliseconds (`_ms`), durations seco
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -31,6 +31,18 @@ class Spec(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     args: msgspec.Raw
     retries: int | None = None
     timeout: float | None = None
+
+
+_decode_spec = msgspec.msgpack.Decoder(Spec).decode
+UNREADABLE: Final = Spec(0, "", msgspec.Raw(b"\x80"))
+
+
+def read_spec(packed: bytes) -> Spec:
+    """Decode a spec; what cannot be read becomes one of no kind, so that only its own job fails."""
+    try:
+        return _decode_spec(packed)
+    except msgspec.MsgspecError:
+        return UNREADABLE
 
 
 class JobRequest(msgspec.Struct, frozen=True, kw_only=True):

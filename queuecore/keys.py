@@ -48,6 +48,7 @@ FIELDS: Final = {
 DEFAULT_MAX_CRASHES: Final = 3
 HISTORY_LENGTH: Final = 20  # attempts kept in a job's history
 LOG_LENGTH: Final = 200  # log lines kept with a job
+RECENT_LENGTH: Final = 100_000  # jobs kept in the list of recent ones
 
 # The beginnings of key names after `<prefix>:{<queue>}:`; those that end in a colon are followed by an id.
 NAMES: Final = {
@@ -66,7 +67,7 @@ NAMES: Final = {
     "RUNNERS": "runners",  # HASH   registered runners, JSON
     "RUNNING": "running:",  # SET    tokens a runner has claimed
     "ALIVE": "alive:",  # STRING heartbeat of a runner, with a time to live
-    "CALL": "call:",  # STRING a runner's latest call and its answer, with a time to live
+    "CALL": "call:",  # STRING a runner's latest call and its answer, or a requeue's; with a time to live
     "IDLE": "idle",  # SET    runners with free slots and nothing to claim
     "CANCELLING": "cancelling",  # HASH   running jobs with a cancel asked for: token to runner
     "STATISTICS": "statistics",  # HASH   counters
@@ -139,5 +140,6 @@ def lua_constants() -> str:
         ("DEFAULT_MAX_CRASHES", str(DEFAULT_MAX_CRASHES)),
         ("HISTORY_LENGTH", str(HISTORY_LENGTH)),
         ("LOG_LENGTH", str(LOG_LENGTH)),
+        ("RECENT_LENGTH", str(RECENT_LENGTH)),
     ]
     return f"local {','.join(name for name, _ in pairs)} = {','.join(value for _, value in pairs)}"

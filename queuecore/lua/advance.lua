@@ -31,6 +31,8 @@ local before = call('GET', memory)
 if before then
   local earlier, answer = string.match(before, '^(%d+) (.*)$')
   if earlier == number then return repeated(answer) end
+  -- Sent before a call that was answered, and late: nobody waits for it, so it must claim nothing.
+  if tonumber(earlier) > tonumber(number) then return { 1, {}, {}, -1 } end
 end
 
 local fenced, left, verbs = {}, {}, {}
@@ -61,16 +63,27 @@ function verbs.recover(token, attempt, payload)
   return recover(token, attempt, payload, now_text)
 end
 
-local at = 6
-for _ = 1, tonumber(ARGV[5]) do
+local function settle(at)
   local verb, token, attempt, payload = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  at = at + 4
   if verbs[verb](token, attempt, payload) then
     left[#left + 1] = token
   else
     fenced[#fenced + 1] = token
   end
 end
+
+-- What goes back to the front of a line does so last and in its own order, whatever the order of the outcomes.
+local given_back, place = {}, {}
+for at = 6, 2 + 4 * tonumber(ARGV[5]), 4 do
+  if ARGV[at] == 'release' or ARGV[at] == 'recover' then
+    given_back[#given_back + 1] = ARGV[at + 1]
+    place[ARGV[at + 1]] = at
+  else
+    settle(at)
+  end
+end
+sort_latest_first(given_back)
+for _, token in ipairs(given_back) do settle(place[token]) end
 if #left > 0 then call_with_all('SREM', base .. K_RUNNING .. runner, left) end
 if #completed > 0 then
   call_with_all('RPUSH', base .. K_COMPLETED, completed)
@@ -94,10 +107,8 @@ else
   -- There may be more in line than this runner could take, or something it just gave back: pass the word on.
   if call('EXISTS', base .. K_IDLE) == 1 and in_line() > 0 then wake_one() end
 end
-if #tokens > 0 or #left > 0 or #fenced > 0 then
-  local attempts = {}
-  for index = 1, #tokens do attempts[index] = claims[index * 4 - 2] end
-  local answer = cjson.encode({ registered = registered, fenced = fenced, tokens = tokens, attempts = attempts })
-  call('SET', memory, number .. ' ' .. answer, 'PX', 3600000)
-end
+local attempts = {}
+for index = 1, #tokens do attempts[index] = claims[index * 4 - 2] end
+local answer = cjson.encode({ registered = registered, fenced = fenced, tokens = tokens, attempts = attempts })
+call('SET', memory, number .. ' ' .. answer, 'PX', 3600000)
 return { registered, fenced, claims, next_due }

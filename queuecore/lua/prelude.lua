@@ -45,6 +45,13 @@ local function to_front(line, token)
   return call('HINCRBY', base .. K_LINES, line, -1)
 end
 
+-- Sorts tokens so that pushing them to the front one by one leaves the one that waited longest in front.
+local function sort_latest_first(tokens)
+  local numbers = {}
+  for _, token in ipairs(tokens) do numbers[token] = tonumber(call('HGET', job_key(token), SEQ) or 0) end
+  table.sort(tokens, function(a, b) return numbers[a] > numbers[b] end)
+end
+
 -- Takes a waiting job out of its line. Its entry becomes an empty one, so that all others keep their index.
 local function leave_line(line, token, number)
   local key = base .. K_LINE_OF .. line
@@ -102,7 +109,7 @@ end
 -- Appends an ended, unsuccessful attempt to the job's history. `problem` is JSON text or 'null'.
 local function remember(token, attempt, runner, started, ended, outcome, problem)
   local key = base .. K_HISTORY .. token
-  call('RPUSH', key, '{"attempt":' .. attempt .. ',"runner":"' .. (runner or '') .. '","started_ms":' .. (started or 0)
+  call('RPUSH', key, '{"attempt":' .. attempt .. ',"runner":' .. cjson.encode(runner or '') .. ',"started_ms":' .. (started or 0)
     .. ',"ended_ms":' .. ended .. ',"outcome":"' .. outcome .. '","error":' .. problem .. '}')
   call('LTRIM', key, -HISTORY_LENGTH, -1)
 end

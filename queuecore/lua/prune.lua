@@ -9,28 +9,25 @@ local now = clock_ms()
 local retention = { completed = ARGV[1], failed = ARGV[2], cancelled = ARGV[3] }
 local reply, removed = {}, 0
 
-local function remove(token, state, owner)
-  if state == 'failed' then
-    call('ZREM', base .. K_FAILED, token)
-  elseif state == 'cancelled' then
-    call('ZREM', base .. K_CANCELLED, token)
-  end
+local function remove(token, owner, watchers)
   if owner then call('ZREM', base .. K_OWNED .. owner, token) end
   call('DEL', job_key(token), base .. K_HISTORY .. token, base .. K_LOG .. token)
+  notify(watchers, token, 0)
   removed = removed + 1
 end
 
 for index = 4, #ARGV do
   local token = ARGV[index]
-  local fields = call('HMGET', job_key(token), STATE, FINISHED, OWNER)
+  local fields = call('HMGET', job_key(token), STATE, FINISHED, OWNER, WATCH)
   local state = fields[1]
   local answer = 'gone'
-  if state then
-    if retention[state] and fields[2] + retention[state] <= now then
-      remove(token, state, fields[3])
-    else
-      answer = state
-    end
+  if state and not (retention[state] and fields[2] + retention[state] <= now) then
+    answer = state
+  else
+    -- Also where the job itself was gone before: an entry left behind would be found expired for ever.
+    if state ~= 'failed' then call('ZREM', base .. K_CANCELLED, token) end
+    if state ~= 'cancelled' then call('ZREM', base .. K_FAILED, token) end
+    if state then remove(token, fields[3], fields[4]) end
   end
   reply[#reply + 1] = token
   reply[#reply + 1] = answer
@@ -51,5 +48,7 @@ local function trim(key, belongs)
 end
 trim(base .. K_COMPLETED, function(token) return call('EXISTS', job_key(token)) == 1 end)
 trim(base .. K_RECENT, function(token) return call('EXISTS', job_key(token)) == 1 end)
+-- A job that stays for long keeps all that came after it in this list.
+call('LTRIM', base .. K_RECENT, -RECENT_LENGTH, -1)
 count('pruned', removed)
 return reply

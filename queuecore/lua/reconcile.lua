@@ -9,7 +9,9 @@ local known = {}
 for index = 2, #ARGV, 2 do known[ARGV[index]] = ARGV[index + 1] end
 local now = string.format('%.0f', clock_ms())
 local released = {}
-for _, token in ipairs(call('SMEMBERS', base .. K_RUNNING .. runner)) do
+local tokens = call('SMEMBERS', base .. K_RUNNING .. runner)
+sort_latest_first(tokens)
+for _, token in ipairs(tokens) do
   local fields = call('HMGET', job_key(token), STATE, ATTEMPT, RUNNER)
   local is_owner = fields[1] == 'running' and fields[3] == runner
   if not is_owner then

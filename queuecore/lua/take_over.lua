@@ -13,11 +13,10 @@ if call('HEXISTS', base .. K_RUNNERS, runner) == 1 then call('HSET', base .. K_R
 call('SREM', base .. K_IDLE, runner)
 
 local now = string.format('%.0f', clock_ms())
-local tokens = call('SRANDMEMBER', running, limit)
--- Pushed to the front one by one: the one that waited longest goes last, so that it stands first.
-local numbers = {}
-for _, token in ipairs(tokens) do numbers[token] = tonumber(call('HGET', job_key(token), SEQ) or 0) end
-table.sort(tokens, function(a, b) return numbers[a] > numbers[b] end)
+-- All are looked at to take the latest first, also across calls; only so does their order hold.
+local all, tokens = call('SMEMBERS', running), {}
+sort_latest_first(all)
+for index = 1, math.min(limit, #all) do tokens[index] = all[index] end
 
 local reply, recovered = { 0 }, 0
 for _, token in ipairs(tokens) do
