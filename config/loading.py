@@ -20,7 +20,7 @@ from config.values import mask_value, read_value
 PREFIX = "QUEUECORE_"
 FILE_VARIABLE = "QUEUECORE_CONFIG"
 # Variables of the test suite, which say nothing to the service.
-FOREIGN_VARIABLES = frozenset({FILE_VARIABLE, "QUEUECORE_REQUIRE_BROWSER"})
+FOREIGN_VARIABLES = frozenset({FILE_VARIABLE, "QUEUECORE_REQUIRE_BROWSER", "QUEUECORE_SCREENSHOTS"})
 
 
 class Mistake(msgspec.Struct, frozen=True):

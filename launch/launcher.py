@@ -21,7 +21,8 @@ from launch.process import start_child
 from launch.signals import SignalQueue
 
 ROOT = Path(__file__).resolve().parent.parent
-API_PATIENCE = 10.0
+# The API gives running uploads and downloads 20 s.
+API_PATIENCE = 25.0
 # The worker ends by itself soon after its grace; what is still there then is stuck.
 WORKER_PATIENCE = 15.0
 # One Ctrl-C can arrive twice, from the terminal and from make. What comes later is a person who insists.
