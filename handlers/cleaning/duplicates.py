@@ -1,0 +1,63 @@
+"""Which rows were there before: exact enough to rely on, in bounded memory.
+
+A row is remembered by 128 bits of BLAKE2b: two different rows would have to collide to be taken for one,
+which does not happen. Past a number of rows the memory moves into an SQLite file in the scratch directory.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+MOST_IN_MEMORY = 400_000
+
+
+class SeenRows:
+    """Remembers rows.
+
+    Args:
+        directory: where a file may be written when the rows are many.
+        most_in_memory: how many rows are remembered without that file.
+    """
+
+    def __init__(self, directory: Path, *, most_in_memory: int = MOST_IN_MEMORY) -> None:
+        self._path = directory / "seen-rows.sqlite"
+        self._most_in_memory = most_in_memory
+        self._seen: set[bytes] = set()
+        self._database: sqlite3.Connection | None = None
+
+    def find_new(self, rows: Iterable[str]) -> list[bool]:
+        """Say for each row, as one text, whether it is the first of its kind, and remember it."""
+        keys = [
+            hashlib.blake2b(row.encode("utf-8", "surrogatepass"), digest_size=16).digest() for row in rows
+        ]
+        if self._database is None and len(self._seen) + len(keys) > self._most_in_memory:
+            self._move_to_disk()
+        if self._database is not None:
+            execute = self._database.execute
+            return [execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount > 0 for key in keys]
+        new = []
+        for key in keys:
+            before = len(self._seen)
+            self._seen.add(key)
+            new.append(len(self._seen) > before)
+        return new
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._seen.clear()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+            self._path.unlink(missing_ok=True)
+
+    def _move_to_disk(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._database = sqlite3.connect(self._path, isolation_level=None)
+        # Nobody reads the file after a crash, so nothing is spent on surviving one.
+        for setting in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-65536", "locking_mode=EXCLUSIVE"):
+            self._database.execute(f"PRAGMA {setting}")
+        self._database.execute("CREATE TABLE seen (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT INTO seen VALUES (?)", ((key,) for key in sorted(self._seen)))
+        self._seen.clear()

@@ -1,0 +1,68 @@
+"""What the sender of a file can choose."""
+
+from typing import Literal
+
+import msgspec
+
+OutputFormat = Literal["same", "csv", "tsv", "xlsx"]
+EncodingName = Literal[
+    "auto",
+    "utf-8",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "gb18030",
+    "big5",
+    "shift_jis",
+    "euc-jp",
+    "euc-kr",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+]
+DelimiterName = Literal["auto", "comma", "semicolon", "tab", "pipe"]
+DecimalSign = Literal["auto", "point", "comma"]
+DateOrder = Literal["auto", "day first", "month first"]
+
+DELIMITERS: dict[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+
+
+class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a file is to be cleaned; the defaults suit most files.
+
+    Attributes:
+        output: the format of the cleaned file; "same" keeps format and delimiter.
+        encoding: of a text file; "auto" finds it.
+        delimiter: of a text file; "auto" finds it.
+        sheet: name or number (from 1) of the sheet of a workbook; empty for the first visible one with
+            content.
+        first_row_is_header: whether the first row names the columns.
+        drop_duplicates: whether a row that equals an earlier one is left out.
+        drop_empty_columns: whether a column without any value is left out.
+        normalize_numbers: whether a column that holds only numbers gets one form of number.
+        normalize_dates: whether a column that holds only dates gets one form of date.
+        decimal: which sign divides a number where the column itself does not tell.
+        date_order: which of 1/2/2026's numbers is the day where the column itself does not tell.
+        escape_formulas: whether cells that a spreadsheet would run are made text.
+        excel_bom: whether a CSV or TSV starts with the mark by which Excel knows UTF-8.
+    """
+
+    output: OutputFormat = "same"
+    encoding: EncodingName = "auto"
+    delimiter: DelimiterName = "auto"
+    sheet: str = ""
+    first_row_is_header: bool = True
+    drop_duplicates: bool = False
+    drop_empty_columns: bool = True
+    normalize_numbers: bool = True
+    normalize_dates: bool = True
+    decimal: DecimalSign = "auto"
+    date_order: DateOrder = "auto"
+    escape_formulas: bool = True
+    excel_bom: bool = False
