@@ -5,7 +5,7 @@
     python worker.py --burst                      stop when nothing is left to do
 
 SIGTERM or Ctrl-C: claims no more, gives running jobs their grace, then gives them back. A second one: now.
-SIGHUP: reads the configuration file again.
+SIGHUP: reads the configuration file again and says what it cannot change while running.
 """
 
 import argparse
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = config.load(overrides=overrides)
         options = make_options(settings, burst=given.burst)
-        Registry.load(options.handlers)
-    except (config.ConfigError, ImportError, ValueError) as error:
+        check_handlers(options.handlers)
+    except (config.ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
     log.configure(level=options.log_level, format=options.log_format)
@@ -97,6 +97,20 @@ class FileHooks:
             await asyncio.to_thread(files.delete, job_id)
 
 
+def check_handlers(modules: Sequence[str]) -> None:
+    """Load the handlers once before anything starts, so that a mistake in them is told here and now.
+
+    Raises:
+        ValueError: a module cannot be imported, its handlers contradict each other, or there are none.
+    """
+    try:
+        registry = Registry.load(modules)
+    except Exception as error:  # an import runs whatever stands in the module
+        raise ValueError(f"worker.handlers: {', '.join(modules)}: {type(error).__name__}: {error}") from error
+    if not len(registry):
+        raise ValueError(f"worker.handlers: there is no handler in {', '.join(modules)}")
+
+
 def make_retention(settings: config.Settings) -> Retention:
     """Say how long ended jobs are kept."""
     return Retention(
@@ -116,8 +130,6 @@ async def _run(options: WorkerOptions, settings: config.Settings, overrides: dic
         except config.ConfigError as error:
             log.event(logger, logging.ERROR, "settings.refused", reason=str(error))
             return
-        supervisor.keep(make_retention(settings))
-        log.configure(level=settings.log.level.upper(), format=settings.log.format)
         log.event(
             logger,
             logging.INFO,

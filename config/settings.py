@@ -230,7 +230,6 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
             unit="seconds",
             at_least=1,
             at_most=3650 * DAY,
-            live=True,
         ),
     ] = 7 * DAY
     retention_failed: Annotated[
@@ -240,7 +239,6 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
             unit="seconds",
             at_least=1,
             at_most=3650 * DAY,
-            live=True,
         ),
     ] = 14 * DAY
     retention_cancelled: Annotated[
@@ -250,7 +248,6 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
             unit="seconds",
             at_least=1,
             at_most=3650 * DAY,
-            live=True,
         ),
     ] = 2 * DAY
     idempotency_window: Annotated[
@@ -290,12 +287,11 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
         Option(
             "Least important lines that are written.",
             choices=("debug", "info", "warning", "error"),
-            live=True,
         ),
     ] = "info"
     format: Annotated[
         LogFormat,
-        Option("`text` for people, `json` for a log collector.", choices=("text", "json"), live=True),
+        Option("`text` for people, `json` for a log collector.", choices=("text", "json")),
     ] = "text"
 
 

@@ -284,15 +284,13 @@ def test_a_file_that_is_missing_or_no_toml_is_one_mistake(tmp_path: Path, toml: 
 
 def test_a_reload_takes_what_is_live_and_names_what_waits(toml: Any) -> None:
     old = config.load(toml(""), environ={})
-    path = toml(
-        "[http]\nport = 9\nmax_upload_bytes = '1MiB'\n[jobs]\nretention_failed = '1h'\n[worker]\nslots = 9\n"
-    )
+    path = toml("[http]\nport = 9\nmax_upload_bytes = '1MiB'\nmax_wait = 5\n[worker]\nslots = 9\n")
 
     settings, live, restart = config.reload(old, path, environ={})
 
-    assert live == ("http.max_upload_bytes", "jobs.retention_failed")
+    assert live == ("http.max_upload_bytes", "http.max_wait")
     assert restart == ("http.port", "worker.slots")
-    assert (settings.http.max_upload_bytes, settings.jobs.retention_failed) == (1 << 20, 3600.0)
+    assert (settings.http.max_upload_bytes, settings.http.max_wait) == (1 << 20, 5.0)
     assert (settings.http.port, settings.worker.slots) == (old.http.port, old.worker.slots)
 
 
