@@ -73,17 +73,22 @@ local function settle(at)
 end
 
 -- What goes back to the front of a line does so last and in its own order, whatever the order of the outcomes.
-local given_back, place = {}, {}
+local given_back, places = {}, {}
 for at = 6, 2 + 4 * tonumber(ARGV[5]), 4 do
   if ARGV[at] == 'release' or ARGV[at] == 'recover' then
-    given_back[#given_back + 1] = ARGV[at + 1]
-    place[ARGV[at + 1]] = at
+    local token = ARGV[at + 1]
+    if not places[token] then
+      given_back[#given_back + 1], places[token] = token, {}
+    end
+    table.insert(places[token], at)
   else
     settle(at)
   end
 end
 sort_latest_first(given_back)
-for _, token in ipairs(given_back) do settle(place[token]) end
+for _, token in ipairs(given_back) do
+  for _, at in ipairs(places[token]) do settle(at) end
+end
 if #left > 0 then call_with_all('SREM', base .. K_RUNNING .. runner, left) end
 if #completed > 0 then
   call_with_all('RPUSH', base .. K_COMPLETED, completed)

@@ -1,0 +1,492 @@
+"""The whole queue against a model: hypothesis chooses what happens, Redis does it, both must agree.
+
+After every step all of invariants.py is checked. QUEUECORE_EXAMPLES sets how many runs the deep test makes.
+"""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+import redis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from queuecore.broker import Broker, Entry, EntryOptions
+from queuecore.client import Client
+from queuecore.connection import Argument, Connection, Reply
+from queuecore.errors import RunnerForgotten, StateConflict
+from queuecore.job import (
+    Cancelling,
+    Completed,
+    Crashing,
+    Failing,
+    Outcome,
+    ProgressUpdate,
+    Releasing,
+    Retention,
+    Retrying,
+    RunnerInfo,
+    Submitted,
+)
+from queuecore.keys import split_job_id
+from queuecore.states import FINAL, Line, State
+from tests.queue import invariants
+from tests.queue.model import Attempt, Model, ModelJob, ModelRunner
+from tests.queue.scene import DIED, ERROR, QUEUE, id_of, spec, token_of
+from tests.queue.snapshot import Snapshot, snapshot
+
+T = TypeVar("T")
+
+MOST_JOBS = 30
+MOST_RUNNERS = 4
+HOUR = 3600.0
+AT_ONCE = Retention(completed=0, failed=0, cancelled=0)
+SPEC = spec()
+
+
+class LossyClient(Client):
+    """Loses replies on demand: the script runs, the answer is thrown away, the call is repeated."""
+
+    lose_reply = False
+
+    async def _evaluate(
+        self, connection: Connection, name: str, base: str, arguments: tuple[Argument, ...]
+    ) -> Reply:
+        if self.lose_reply:
+            self.lose_reply = False
+            await super()._evaluate(connection, name, base, arguments)
+        return await super()._evaluate(connection, name, base, arguments)
+
+
+class World:
+    """What all runs of the machine share: an event loop, connections, the database."""
+
+    def __init__(self, url: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.database = redis.Redis.from_url(url)
+        self.client = self.do(self._make_client(url))
+
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(asyncio.wait_for(coroutine, 20))
+
+    def close(self) -> None:
+        self.do(self.client.close())
+        self.loop.close()
+        self.database.close()
+
+    async def _make_client(self, url: str) -> LossyClient:
+        return LossyClient(url, name="machine", patience=5.0)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Rules are what people, runners and fate do; `model` says what must come of it."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world.database.flushdb()
+        self.broker = Broker(self.world.client)
+        self.model = Model()
+        self.made = 0
+        self.lost: list[Attempt] = []  # attempts whose job was taken from them: their outcomes come too late
+        self.before: Snapshot = {}
+        self.register()
+
+    # Producers.
+
+    @precondition(lambda self: len(self.model.jobs) < MOST_JOBS)
+    @rule(
+        n=st.integers(1, 4),
+        line=st.sampled_from(Line),
+        delayed=st.booleans(),
+        owner=st.sampled_from(["", "me", "you"]),
+        max_crashes=st.integers(1, 3),
+        lossy=st.booleans(),
+    )
+    def enqueue(self, n: int, line: Line, delayed: bool, owner: str, max_crashes: int, lossy: bool) -> None:
+        names = [f"job{self.made + index}" for index in range(n)]
+        self.made += n
+        options = EntryOptions(
+            line=line, delay=3_600_000 if delayed else 0, owner=owner, max_crashes=max_crashes
+        )
+        entries = [Entry(token_of(name), SPEC, options) for name in names]
+
+        answers = self.do(self.broker.enqueue(QUEUE, entries), lossy=lossy)
+
+        assert answers == [Submitted(id_of(name), created=not lossy) for name in names]
+        for name in names:
+            state = State.SCHEDULED if delayed else State.QUEUED
+            self.model.enqueue(id_of(name), ModelJob(line, owner, max_crashes, state))
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data(), lossy=st.booleans())
+    def cancel(self, data: st.DataObject, lossy: bool) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
+        state = self.model.jobs[job_id].state
+
+        answer = self.ask(self.broker.cancel(job_id), lossy=lossy)
+
+        if isinstance(answer, StateConflict):
+            assert answer.state == state
+            assert state in (State.COMPLETED, State.FAILED)
+        else:
+            self.model.cancel(job_id)
+            assert answer is self.model.jobs[job_id].state
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data(), lossy=st.booleans())
+    def requeue(self, data: st.DataObject, lossy: bool) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
+        state = self.model.jobs[job_id].state
+
+        answer = self.ask(self.broker.requeue(job_id), lossy=lossy)
+
+        if isinstance(answer, StateConflict):
+            assert answer.state == state
+            assert state not in (State.FAILED, State.CANCELLED)
+        else:
+            self.model.requeue(job_id)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
+        state = self.model.jobs[job_id].state
+
+        answer = self.ask(self.broker.delete(job_id))
+
+        if isinstance(answer, StateConflict):
+            assert answer.state == state
+            assert state not in FINAL
+        else:
+            self.model.remove(job_id)
+
+    # Runners.
+
+    @precondition(lambda self: len(self.model.runners) < MOST_RUNNERS)
+    @rule()
+    def register(self) -> None:
+        self.made += 1
+        runner = f"runner{self.made}"
+        info = RunnerInfo(id=runner, worker="worker", host="host", pid=1, slots=10)
+        self.do(self.broker.register(QUEUE, info, ttl=HOUR))
+        self.model.runners[runner] = ModelRunner()
+
+    @rule(data=st.data(), slots=st.integers(0, 5), lane=st.integers(0, 1), lossy=st.booleans())
+    def advance(self, data: st.DataObject, slots: int, lane: int, lossy: bool) -> None:
+        """Settle some attempts, some of them perhaps too late, and claim."""
+        name = self.some_runner(data)
+        runner = self.model.runners[name]
+        settled = (
+            data.draw(st.lists(st.sampled_from(sorted(runner.known)), unique=True)) if runner.known else []
+        )
+        outcomes = [self.draw_outcome(data, attempt) for attempt in settled]
+        given_back = {outcome.id for outcome in outcomes if isinstance(outcome, Releasing | Crashing)}
+        late = data.draw(st.lists(st.sampled_from(self.lost), max_size=2, unique=True)) if self.lost else []
+        outcomes += [self.draw_outcome(data, attempt) for attempt in late]
+        if given_back:
+            slots = 0  # what goes back may come again in the same call, which the model cannot follow
+        numbers = self.numbers()
+
+        forgotten = False
+        try:
+            advance = self.do(
+                self.broker.advance(QUEUE, name, lane=lane, outcomes=outcomes, slots=slots), lossy=lossy
+            )
+            claims, fenced = [(claim.id, claim.attempt) for claim in advance.claims], advance.fenced
+        except RunnerForgotten as error:
+            forgotten, claims, fenced = True, [], error.fenced
+
+        accepted = [outcome for outcome in outcomes if self.model.owns((outcome.id, outcome.attempt))]
+        refused = [outcome for outcome in outcomes if outcome not in accepted]
+        assert sorted(fenced) == sorted(outcome.id for outcome in refused)
+        self.model.count["fenced"] += len(refused)
+        self.settle(accepted, numbers)
+        runner.known -= set(settled)
+        assert forgotten is not runner.registered
+        if runner.registered:
+            self.model.promote()
+            assert claims == self.model.claim(name, slots)
+            runner.known |= set(claims)
+        else:
+            self.lost += sorted(runner.known)
+            del self.model.runners[name]
+
+    @rule(data=st.data(), lossy=st.booleans())
+    def progress(self, data: st.DataObject, lossy: bool) -> None:
+        attempts = sorted(
+            {*self.lost[-3:], *(each for runner in self.model.runners.values() for each in runner.known)}
+        )
+        if not attempts:
+            return
+        chosen = data.draw(st.lists(st.sampled_from(attempts), unique=True, max_size=3))
+        updates = [
+            ProgressUpdate(job_id, attempt, checkpoint=b"here", log=("a line",)) for job_id, attempt in chosen
+        ]
+
+        reply = self.do(self.broker.progress(QUEUE, updates))
+
+        assert reply.fenced == [each[0] for each in chosen if not self.model.owns(each)]
+        assert reply.cancelled == [
+            each[0] for each in chosen if self.model.owns(each) and self.model.jobs[each[0]].cancel
+        ]
+        self.model.count["fenced"] += len(reply.fenced)
+
+    @rule(data=st.data())
+    def forget_claims(self, data: st.DataObject) -> None:
+        """The runner never heard of some claims: the reply went missing and was not asked for again."""
+        runner = self.model.runners[self.some_runner(data)]
+        if runner.known:
+            runner.known -= set(data.draw(st.lists(st.sampled_from(sorted(runner.known)))))
+
+    @rule(data=st.data(), lossy=st.booleans())
+    def reconcile(self, data: st.DataObject, lossy: bool) -> None:
+        name = self.some_runner(data)
+        known = self.model.runners[name].known
+        unknown = [attempt for attempt in self.model.running(name) if attempt not in known]
+        numbers = self.numbers()
+
+        released = self.do(self.broker.reconcile(QUEUE, name, sorted(known)), lossy=lossy)
+
+        if not lossy:
+            assert sorted(released) == sorted(job_id for job_id, _ in unknown)
+        self.to_front(self.model.release(unknown), numbers)
+
+    # Supervisors and fate.
+
+    @rule(data=st.data())
+    def heartbeat(self, data: st.DataObject) -> None:
+        names = (
+            data.draw(st.lists(st.sampled_from(sorted(self.model.runners)), unique=True))
+            if self.model.runners
+            else []
+        )
+
+        reply = self.do(self.broker.heartbeat(QUEUE, names, ttl=HOUR))
+
+        self.model.promote()
+        for name in names:
+            if self.model.runners[name].registered:
+                self.model.runners[name].silent = False
+        assert reply.forgotten == [name for name in names if not self.model.runners[name].registered]
+        assert set(reply.suspects) == {
+            name
+            for name, runner in self.model.runners.items()
+            if runner.registered and runner.silent and name not in names
+        }
+        assert set(reply.cancels) == {
+            (job_id, job.runner)
+            for job_id, job in self.model.jobs.items()
+            if job.state is State.RUNNING and job.cancel and job.runner in names
+        }
+        assert reply.backlog == sum(len(line) for line in self.model.lines.values())
+
+    @rule(data=st.data())
+    def silence(self, data: st.DataObject) -> None:
+        """A runner's heartbeat runs out."""
+        name = self.some_runner(data)
+        self.world.database.delete(f"qc:{{{QUEUE}}}:alive:{name}")
+        self.model.runners[name].silent = True
+
+    @rule(data=st.data(), seen_dead=st.booleans(), lossy=st.booleans())
+    def recover(self, data: st.DataObject, seen_dead: bool, lossy: bool) -> None:
+        """A runner dies, or is thought dead: what it does later comes too late."""
+        name = self.some_runner(data)
+        runner = self.model.runners[name]
+        abandoned = self.model.running(name)
+        numbers = self.numbers()
+
+        recovered = self.do(self.broker.recover(QUEUE, name, DIED, seen_dead=seen_dead), lossy=lossy)
+
+        if not (seen_dead or runner.silent):
+            assert recovered == []
+            return
+        if not lossy:
+            assert sorted((each.id, each.attempt) for each in recovered) == sorted(abandoned)
+        self.model.count["recovered"] += len(abandoned)
+        self.to_front(self.model.crash(abandoned), numbers)
+        runner.registered = False
+        self.lost += abandoned
+
+    @rule(lossy=st.booleans())
+    def prune(self, lossy: bool) -> None:
+        expired = self.do(self.broker.expired(QUEUE, AT_ONCE))
+        gone = self.do(self.broker.prune(QUEUE, expired, AT_ONCE), lossy=lossy)
+
+        ended = [job_id for job_id, job in self.model.jobs.items() if job.state in FINAL]
+        assert sorted(gone) == sorted(ended)
+        for job_id in ended:
+            self.model.remove(job_id)
+
+    @rule()
+    def sweep(self) -> None:
+        cursor, repaired = self.do(self.broker.sweep(QUEUE))
+        assert (cursor, repaired) == (0, [])
+
+    @rule(data=st.data())
+    def time_passes(self, data: st.DataObject) -> None:
+        """The time of some scheduled jobs comes, in some order."""
+        waiting = [
+            job_id
+            for job_id, job in sorted(self.model.jobs.items())
+            if job.state is State.SCHEDULED and job_id not in self.model.due
+        ]
+        if waiting:
+            for job_id in data.draw(st.lists(st.sampled_from(waiting), unique=True)):
+                self.made += 1
+                self.world.database.zadd(f"qc:{{{QUEUE}}}:scheduled", {split_job_id(job_id)[1]: self.made})
+                self.model.due.append(job_id)
+
+    @rule()
+    def flush_scripts(self) -> None:
+        self.world.database.script_flush()
+
+    def teardown(self) -> None:
+        """Whatever happened, every job can be brought to an end."""
+        for name in list(self.model.runners):
+            self.do(self.broker.recover(QUEUE, name, DIED, seen_dead=True))
+        self.model.runners.clear()
+        self.register()
+        (name,) = self.model.runners
+        for token in self.world.database.zrange(f"qc:{{{QUEUE}}}:scheduled", 0, -1):
+            self.world.database.zadd(f"qc:{{{QUEUE}}}:scheduled", {token: 1})
+        outcomes: list[Outcome] = []
+        while True:
+            advance = self.do(self.broker.advance(QUEUE, name, lane=0, outcomes=outcomes, slots=10))
+            outcomes = [Completed(claim.id, claim.attempt, b"\x01") for claim in advance.claims]
+            if not outcomes:
+                break
+        after = snapshot(self.world.database)
+        invariants.check(after)
+        assert all(State(job["STATE"]).final for job in invariants.jobs_of(after).values())
+
+    # What every step is checked for.
+
+    @invariant()
+    def everything_agrees(self) -> None:
+        after = snapshot(self.world.database)
+        invariants.check(after)
+        invariants.check_step(self.before, after)
+        self.before = after
+        self.check_model(after)
+
+    def check_model(self, now: Snapshot) -> None:
+        jobs = invariants.jobs_of(now)
+        assert {id_of(token) for token in jobs} == set(self.model.jobs)
+        for job_id, job in self.model.jobs.items():
+            stored = jobs[split_job_id(job_id)[1]]
+            assert stored["STATE"] == job.state
+            assert stored.get("ATTEMPT", 0) == job.attempt
+            assert stored.get("FAILURES", 0) == job.failures
+            assert stored.get("CRASHES", 0) == job.crashes
+            if job.state is State.RUNNING:
+                assert (stored["RUNNER"], "CANCEL" in stored) == (job.runner, job.cancel)
+        for line, expected in self.model.lines.items():
+            assert [id_of(token) for token in now.get(f"line:{line}", []) if token] == expected
+        assert {name: n for name, n in now.get("statistics", {}).items()} == +self.model.count
+
+    # Helpers.
+
+    def do(self, coroutine: Coroutine[Any, Any, T], *, lossy: bool = False) -> T:
+        """Make a call; a lossy one loses its first reply and is repeated."""
+        self.world.client.lose_reply = lossy
+        try:
+            return self.world.do(coroutine)
+        finally:
+            self.world.client.lose_reply = False
+
+    def ask(self, coroutine: Coroutine[Any, Any, T], *, lossy: bool = False) -> T | StateConflict:
+        try:
+            return self.do(coroutine, lossy=lossy)
+        except StateConflict as conflict:
+            return conflict
+
+    def some_runner(self, data: st.DataObject) -> str:
+        if not self.model.runners:
+            self.register()
+        return data.draw(st.sampled_from(sorted(self.model.runners)))
+
+    def draw_outcome(self, data: st.DataObject, attempt: Attempt) -> Outcome:
+        outcomes: list[Outcome] = [
+            Completed(*attempt, b"\x01"),
+            Retrying(*attempt, 0.0, ERROR),
+            Retrying(*attempt, HOUR, ERROR),
+            Failing(*attempt, ERROR),
+            Releasing(*attempt),
+            Crashing(*attempt, DIED),
+            Cancelling(*attempt),
+        ]
+        return data.draw(st.sampled_from(outcomes))
+
+    def settle(self, accepted: list[Outcome], numbers: dict[str, int]) -> None:
+        back: list[str] = []
+        for outcome in accepted:
+            attempt = (outcome.id, outcome.attempt)
+            match outcome:
+                case Completed():
+                    self.model.complete(attempt)
+                case Retrying():
+                    self.model.retry(attempt, delayed=outcome.delay > 0)
+                case Failing():
+                    self.model.fail(attempt)
+                case Cancelling():
+                    self.model.stop(attempt)
+                case Releasing():
+                    back += self.model.release([attempt])
+                case Crashing():
+                    back += self.model.crash([attempt])
+        self.to_front(back, numbers)
+
+    def numbers(self) -> dict[str, int]:
+        """Each job's number in its line, before a call."""
+        return {id_of(token): job["SEQ"] for token, job in invariants.jobs_of(self.before).items()}
+
+    def to_front(self, job_ids: list[str], numbers: dict[str, int]) -> None:
+        """Jobs go to the front in the order of their numbers; where two are equal, in any."""
+        places = {
+            id_of(token.decode()): place
+            for line in Line
+            for place, token in enumerate(self.world.database.lrange(f"qc:{{{QUEUE}}}:line:{line}", 0, -1))
+        }
+        self.model.to_front(sorted(job_ids, key=lambda job_id: (numbers[job_id], places[job_id])))
+
+
+@pytest.fixture
+def world(redis_url: str) -> Iterator[World]:
+    world = World(redis_url)
+    yield world
+    world.close()
+
+
+def run_machine(world: World, *, examples: int, steps: int) -> None:
+    machine = type("QueueMachine", (QueueMachine,), {"world": world})
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis has no type for it
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.explicit, Phase.generate, Phase.shrink),
+            database=None,
+        ),
+    )
+
+
+def test_the_queue_does_what_its_model_does(world: World) -> None:
+    run_machine(world, examples=60, steps=40)
+
+
+@pytest.mark.slow
+def test_the_queue_does_what_its_model_does_in_many_long_runs(world: World) -> None:
+    run_machine(world, examples=int(os.environ.get("QUEUECORE_EXAMPLES", "500")), steps=100)
