@@ -4,6 +4,7 @@ Pure ASGI, one pass over the headers: this runs for every poll.
 """
 
 import asyncio
+import functools
 import re
 import time
 from collections.abc import Callable
@@ -99,6 +100,7 @@ class PacedReceive:
         return message
 
 
+@functools.lru_cache(maxsize=256)
 def is_local(host: str) -> bool:
     """Whether a host name means this machine, as seen from itself."""
     host = host.strip("[]").lower()

@@ -28,6 +28,8 @@ class Signer:
 
     def read(self, text: str, *, bound_to: str = "") -> bytes | None:
         """Return the payload of a signed text, None where this service did not write it."""
+        if not text:
+            return None
         try:
             signed = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         except ValueError:

@@ -169,18 +169,12 @@ function makeSelect(schema, attributes) {
   const missing = isEmpty(schema.default);
   if (schema.nullable || missing)
     control.append(el("option", { value: "" }, schema.nullable ? "Automatic" : "Choose"));
-  schema.enum.forEach((/** @type {any} */ value, /** @type {number} */ index) => {
-    control.append(
-      el(
-        "option",
-        { value: `${index}.`, selected: value === schema.default },
-        value === "auto" ? "Automatic" : String(value),
-      ),
-    );
-  });
+  const values = [...schema.enum].sort((a, b) => Number(b === schema.default) - Number(a === schema.default));
+  values.forEach((value, index) => control.append(el("option", { value: `${index}.` }, String(value))));
+  if (!missing) control.value = "0.";
   return {
     control,
-    read: () => (control.value === "" ? undefined : schema.enum[Number.parseInt(control.value, 10)]),
+    read: () => (control.value === "" ? undefined : values[Number.parseInt(control.value, 10)]),
   };
 }
 

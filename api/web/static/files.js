@@ -43,10 +43,7 @@ export function setWanted({ needsFile, fileTypes }) {
   else input.removeAttribute("accept");
   byId("drop").classList.toggle("idle", !needsFile);
   setText(byId("drop-title"), needsFile ? "Drop files anywhere on this page" : "No file is needed for this");
-  setText(
-    byId("files-hint"),
-    needsFile ? `${typesInWords()}. Several at once, too.` : "Choose another task above to send a file",
-  );
+  setText(byId("files-hint"), `${typesInWords()}. Several at once, too.`);
   render();
 }
 

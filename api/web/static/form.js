@@ -27,7 +27,7 @@ let pendingKey = "";
 
 /** @param {import("./api.js").Kind[]} all @param {Listeners} listeners */
 export function startForm(all, listeners) {
-  kinds = all;
+  kinds = [...all].sort((a, b) => Number(b.needs_file) - Number(a.needs_file));
   startFiles({ onChange: labelButton, onFiles: chooseKindWithFile });
   byId("kinds").replaceChildren(kinds.length > MOST_CARDS ? makeKindList() : makeKindCards());
   byId("send").addEventListener("submit", (/** @type {Event} */ event) => {

@@ -216,7 +216,7 @@ export function makeJobCard(first, { titleOf }) {
     setText(step, label);
     setText(value, share === null || share === undefined ? "" : percent(share));
     setText(detail, running ? doneOfTotal(running) : "");
-    setText(rate, running?.rate ? ` · ${amount(running.rate, running.unit)} a second` : "");
+    setText(rate, running ? rateText(running) : "");
     element.classList.toggle("waiting", job.state !== "running");
     timeLeft.see(job.state === "running" && !job.cancel_requested ? (running?.eta_seconds ?? null) : null);
     setText(left, timeLeft.text());
@@ -232,6 +232,11 @@ export function makeJobCard(first, { titleOf }) {
       ? `Step ${running.step.index} of ${running.step.count}: ${running.step.name}`
       : "";
     return [where, running.message].filter(Boolean).join(" · ") || "Working";
+  }
+
+  /** @param {import("./api.js").Progress} running */
+  function rateText({ rate: speed, unit }) {
+    return speed && !/^s(ec(ond)?s?)?$/.test(unit) ? ` · ${amount(speed, unit)} a second` : "";
   }
 
   function waitingText() {

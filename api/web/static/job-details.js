@@ -4,7 +4,7 @@
 
 import { el, hiddenText, icon } from "./dom.js";
 import { ago, duration, fullTime, sentence, size, words } from "./format.js";
-import { renderReport } from "./report.js";
+import { renderResult } from "./report.js";
 
 /** What came of an attempt. @type {Record<string, string>} */
 const OUTCOMES = {
@@ -47,7 +47,7 @@ export function makeDetails(first, name) {
     if (panel.hidden || drawn === job.version) return;
     drawn = job.version;
     panel.replaceChildren(
-      ...[warningList(job), files(job), renderReport(job), history(job), facts(job)].filter(
+      ...[warningList(job), files(job), renderResult(job), history(job), facts(job)].filter(
         (section) => section !== null,
       ),
     );

@@ -18,7 +18,15 @@ const MOST_FOLLOWED = 2;
 const MOST_ASKED = 10;
 const WAIT_SECONDS = 20;
 /** Pauses between two looks, in ms. */
-const PAUSE = { active: 1000, list: 10_000, hidden: 15_000, followed: 400, lost: 2000, longest: 15_000 };
+const PAUSE = {
+  active: 1000,
+  beside: 2000,
+  list: 10_000,
+  hidden: 15_000,
+  followed: 400,
+  lost: 2000,
+  longest: 15_000,
+};
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -154,7 +162,7 @@ async function look() {
   /** @type {Set<string>} */
   let answered = new Set();
   if (performance.now() >= listDueAt) answered = await lookAtList();
-  const rest = activeJobs().filter((job) => !answered.has(job.id) && !followed.has(job.id));
+  const rest = activeJobs().filter((job) => !answered.has(job.id));
   for (const job of rest.slice(0, MOST_ASKED)) await ask(job.id);
   if (stopped) return 0;
   followFew();
@@ -162,7 +170,8 @@ async function look() {
   const active = activeJobs();
   if (active.length > MOST_ASKED) listDueAt = 0;
   if (active.some((job) => !followed.has(job.id))) return PAUSE.active;
-  return Math.max(listDueAt - performance.now(), PAUSE.active);
+  // A waiting request may wait at a service that has lost its queue: that is found out here.
+  return active.length > 0 ? PAUSE.beside : PAUSE.list;
 }
 
 /** @returns {Promise<Set<string>>} the jobs that were in the answer */

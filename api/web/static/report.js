@@ -1,141 +1,100 @@
 /**
- * A report in a form that can be read: what each rule changed, with samples before and after.
+ * A result in a form that can be read: what each rule changed, with samples before and after.
  *
- * Known are `rules` with a count and samples; everything else is shown as it is named.
+ * Known are `rows` and `rules`, as file.clean reports them; everything else is shown by its own names.
  */
 
-import { el } from "./dom.js";
+import { el, hiddenText } from "./dom.js";
 import { count, number, words } from "./format.js";
 
 const MOST_SAMPLES = 5;
-const MOST_ROWS = 20;
+const MOST_ROWS = 50;
 
-/** The report of a job, wherever its handler put it. @param {import("./api.js").Job} job */
-function reportOf(job) {
-  const result = job.result;
-  if (result === null || typeof result !== "object") return null;
-  const report = result.report ?? result;
-  return report !== null && typeof report === "object" ? report : null;
-}
+/** @typedef {{rule: string, title: string, unit: string, count: number, samples: Sample[]}} Rule */
+/** @typedef {{row?: number, column?: string, before?: string, after?: string, reason?: string}} Sample */
 
-/** What matters most, for the card. @param {import("./api.js").Job} job */
+/**
+ * What matters most, for the card.
+ * @param {import("./api.js").Job} job @returns {string[]}
+ */
 export function summaryOf(job) {
-  const report = reportOf(job);
-  if (!report) return [];
+  const { rows, rules } = job.result?.report ?? {};
   const parts = [];
-  const rows = report.rows_out ?? report.rows;
-  if (Number.isFinite(rows)) parts.push(count(rows, "row"));
-  const changed = report.cells_changed ?? report.changed;
-  if (Number.isFinite(changed)) parts.push(`${count(changed, "cell")} changed`);
-  const rejected = report.rejected ?? report.rows_rejected;
-  if (Number.isFinite(rejected) && rejected > 0) parts.push(`${count(rejected, "row")} rejected`);
+  if (Number.isFinite(rows?.written)) parts.push(count(rows.written, "row"));
+  if (Array.isArray(rules)) {
+    const cells = rules.filter((rule) => rule.unit === "cells").reduce((sum, rule) => sum + rule.count, 0);
+    parts.push(cells > 0 ? `${count(cells, "cell")} changed` : "no cell changed");
+  }
+  if (rows?.rejected > 0) parts.push(`${count(rows.rejected, "row")} rejected`);
   return parts;
 }
 
 /** @param {import("./api.js").Job} job @returns {HTMLElement|null} */
-export function renderReport(job) {
-  const report = reportOf(job);
-  if (!report || job.state !== "completed") return null;
-  const { rules, ...rest } = report;
-  const facts = Object.entries(rest).filter(([name]) => name !== "artifacts" && name !== "warnings");
-  if (!Array.isArray(rules) && facts.length === 0) return null;
+export function renderResult(job) {
+  const shown = job.result?.report ?? job.result;
+  if (job.state !== "completed" || shown === null || typeof shown !== "object") return null;
+  const { rules, ...rest } = shown;
   return el(
     "section",
     { class: "report" },
-    el("h4", {}, "Report"),
-    facts.length > 0 && renderFacts(Object.fromEntries(facts)),
-    Array.isArray(rules) && renderRules(rules),
+    el("h4", {}, job.result.report ? "Report" : "Result"),
+    renderFacts(rest),
+    Array.isArray(rules) && rules.length > 0 && el("div", { class: "rules" }, ...rules.map(renderRule)),
   );
 }
 
-/** @param {any[]} rules */
-function renderRules(rules) {
-  const used = rules.filter((rule) => countOf(rule) > 0);
-  const unused = rules.filter((rule) => countOf(rule) === 0).map(titleOf);
+/** @param {Rule} rule */
+function renderRule(rule) {
+  const samples = (rule.samples ?? []).slice(0, MOST_SAMPLES);
   return el(
-    "div",
-    { class: "rules" },
-    ...used.map((rule) =>
-      el(
-        "details",
-        { class: "rule" },
-        el(
-          "summary",
-          {},
-          el("span", {}, titleOf(rule)),
-          el("span", { class: "value" }, number(countOf(rule))),
-        ),
-        (rule.samples ?? []).length > 0
-          ? renderSamples(rule.samples)
-          : el("p", { class: "hint" }, "No samples were kept."),
-      ),
+    "details",
+    { class: "rule" },
+    el(
+      "summary",
+      {},
+      el("span", {}, rule.title ?? words(rule.rule)),
+      el("span", { class: "value" }, count(rule.count, (rule.unit || "changes").replace(/s$/, ""))),
     ),
-    unused.length > 0 && el("p", { class: "hint" }, `Nothing to do for: ${unused.join(", ")}.`),
+    samples.length > 0
+      ? el(
+          "ul",
+          { class: "samples" },
+          ...samples.map((sample) => renderSample(sample, rule.unit === "cells")),
+        )
+      : el("p", { class: "hint" }, "There are no samples."),
   );
 }
 
-/** @param {any} rule */
-function countOf(rule) {
-  return Number(rule.changed ?? rule.count ?? rule.cells ?? rule.rows ?? 0);
-}
-
-/** @param {any} rule */
-function titleOf(rule) {
-  return rule.title ?? words(String(rule.rule ?? rule.name ?? ""));
-}
-
-/** @param {any[]} samples */
-function renderSamples(samples) {
+/** @param {Sample} sample @param {boolean} ofCell a cell that is empty now is shown, a row that is gone is not */
+function renderSample(sample, ofCell) {
+  const place = [sample.row ? `Row ${number(sample.row)}` : "", sample.column ?? ""].filter(Boolean);
+  const changed = !sample.reason && (ofCell || sample.after !== undefined);
   return el(
-    "ul",
-    { class: "samples" },
-    ...samples
-      .slice(0, MOST_SAMPLES)
-      .map((sample) =>
-        el(
-          "li",
-          {},
-          el("span", { class: "hint" }, placeOf(sample)),
-          el(
-            "span",
-            { class: "before" },
-            el("span", { class: "hidden-text" }, "before: "),
-            visible(sample.before),
-          ),
-          el("span", { class: "arrow", "aria-hidden": "true" }, "→"),
-          el(
-            "span",
-            { class: "after" },
-            el("span", { class: "hidden-text" }, "after: "),
-            visible(sample.after),
-          ),
-        ),
-      ),
+    "li",
+    {},
+    el("span", { class: "hint" }, place.join(", ")),
+    (changed || sample.before !== undefined) &&
+      el("span", { class: "before" }, hiddenText("before: "), visible(sample.before)),
+    changed && el("span", { class: "arrow", "aria-hidden": "true" }, "→"),
+    changed && el("span", { class: "after" }, hiddenText("after: "), visible(sample.after)),
+    sample.reason && el("span", { class: "reason" }, sample.reason),
   );
 }
 
-/** @param {any} sample */
-function placeOf(sample) {
-  return [
-    sample.row !== undefined && sample.row !== null ? `Row ${number(sample.row)}` : "",
-    sample.column ?? "",
-  ]
-    .filter((part) => part !== "")
-    .join(", ");
+/** A text whose emptiness, and whose spaces at the ends, can be seen. @param {string|undefined} text */
+function visible(text) {
+  if (!text) return el("em", {}, "empty");
+  return text.replace(/\t/g, "⇥").replace(/^[ \u00a0]+|[ \u00a0]+$/g, (spaces) => "·".repeat(spaces.length));
 }
 
-/** A cell whose spaces and emptiness can be seen. @param {any} value */
-function visible(value) {
-  if (value === null || value === undefined || value === "") return el("em", {}, "empty");
-  return String(value).replace(/^[ \t\u00a0]+|[ \t\u00a0]+$/g, (spaces) => "·".repeat(spaces.length));
-}
-
-/** @param {Record<string, any>} facts */
+/** @param {Record<string, any>} facts @returns {HTMLElement|null} */
 function renderFacts(facts) {
+  const known = Object.entries(facts).filter(([, value]) => !isNothing(value));
+  if (known.length === 0) return null;
   return el(
     "dl",
     {},
-    ...Object.entries(facts).map(([name, value]) =>
+    ...known.map(([name, value]) =>
       el("div", {}, el("dt", {}, words(name)), el("dd", {}, renderValue(value))),
     ),
   );
@@ -143,23 +102,44 @@ function renderFacts(facts) {
 
 /** @param {any} value @returns {Node|string} */
 function renderValue(value) {
-  if (value === null || value === undefined || value === "") return "none";
+  if (!Array.isArray(value)) return typeof value === "object" ? inWords(value) : scalar(value);
+  if (value.every((one) => typeof one !== "object")) return value.map(scalar).join(", ");
+  const more = value.length - MOST_ROWS;
+  return el(
+    "details",
+    { class: "many" },
+    el("summary", {}, number(value.length)),
+    el(
+      "ul",
+      { class: "plain" },
+      ...value.slice(0, MOST_ROWS).map((one) => el("li", {}, inWords(one))),
+      more > 0 && el("li", { class: "hint" }, `and ${number(more)} more`),
+    ),
+  );
+}
+
+/** `{read: 9, written: 8}` -> "9 read · 8 written". @param {any} value @returns {string} */
+function inWords(value) {
+  if (value === null || typeof value !== "object") return scalar(value);
+  return Object.entries(value)
+    .filter(([, one]) => !isNothing(one))
+    .map(([name, one]) => {
+      if (typeof one === "number") return `${number(one)} ${words(name).toLowerCase()}`;
+      return name === "name" ? scalar(one) : `${words(name).toLowerCase()} ${scalar(one)}`;
+    })
+    .join(" · ");
+}
+
+/** @param {any} value @returns {string} */
+function scalar(value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return number(value);
-  if (typeof value !== "object") return String(value);
-  const rows = Array.isArray(value)
-    ? value
-    : Object.entries(value).map(
-        ([name, one]) => `${words(name)}: ${typeof one === "object" ? JSON.stringify(one) : one}`,
-      );
-  if (rows.length === 0) return "none";
-  const more = rows.length - MOST_ROWS;
-  return el(
-    "ul",
-    { class: "plain" },
-    ...rows
-      .slice(0, MOST_ROWS)
-      .map((row) => el("li", {}, typeof row === "object" ? renderFacts(row ?? {}) : String(row))),
-    more > 0 && el("li", { class: "hint" }, `and ${number(more)} more`),
+  return typeof value === "object" ? JSON.stringify(value) : String(value).replace(/\t/g, "tab");
+}
+
+/** @param {any} value */
+function isNothing(value) {
+  return (
+    value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0)
   );
 }

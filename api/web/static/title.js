@@ -35,7 +35,7 @@ function titleFor(active, nameOf) {
   }
   if (active.length === 0) return ended ? `${ended} · ${NAME}` : NAME;
   const shares = active.map((job) => (job.state === "running" ? (job.progress?.percent ?? null) : null));
-  const overall = shares.reduce((sum, share) => sum + (share ?? 0), 0) / active.length;
+  const overall = shares.reduce((/** @type {number} */ sum, share) => sum + (share ?? 0), 0) / active.length;
   const what = active.length === 1 ? nameOf(active[0]) : `${active.length} jobs`;
   return `${shares.every((share) => share === null) ? "…" : percent(overall)} · ${what}`;
 }
