@@ -156,9 +156,10 @@ async function startJob(chosen, options, listeners) {
   const request = JSON.stringify(body);
   if (!pendingKey.endsWith(request)) pendingKey = newKey() + request;
   try {
-    listeners.onJob(await change("POST", "/api/jobs", { body, key: pendingKey.slice(0, 32) }));
+    const job = await change("POST", "/api/jobs", { body, key: pendingKey.slice(0, 32) });
     pendingKey = "";
     announce(`${chosen.title} started`);
+    listeners.onJob(job);
   } catch (/** @type {any} */ error) {
     showRefusal(error);
   } finally {

@@ -96,9 +96,8 @@ export function refreshSoon() {
 /** @param {{state: string, q: string}} wanted */
 export function setFilter(wanted) {
   filter = wanted;
-  order = [];
   cursor = null;
-  loaded = false;
+  loaded = false; // what is shown stays until the answer is there
   shown();
   refreshSoon();
 }
@@ -178,7 +177,7 @@ async function look() {
 async function lookAtList() {
   const asked = filter;
   const number = ++lists;
-  const size = Math.min(Math.max(Math.ceil(order.length / PAGE) * PAGE, PAGE), LARGEST_PAGE);
+  const size = loaded ? Math.min(Math.max(Math.ceil(order.length / PAGE) * PAGE, PAGE), LARGEST_PAGE) : PAGE;
   listDueAt = performance.now() + PAUSE.list;
   try {
     const { body } = await get(`/api/jobs?${parameters(size)}`, { slot: "list" });
@@ -200,7 +199,9 @@ function takeList(items, nextCursor, number) {
   const rest = order.filter((id) => !ids.includes(id));
   // Made while this list was on its way: the next one has it.
   const fresh = rest.filter((id) => (madeAt.get(id) ?? -1) >= number);
-  const below = rest.filter((id) => !fresh.includes(id) && timeOf(/** @type {Job} */ (known.get(id))) <= end);
+  const below = rest.filter(
+    (id) => loaded && !fresh.includes(id) && timeOf(/** @type {Job} */ (known.get(id))) <= end,
+  );
   for (const id of rest) if (!fresh.includes(id) && !below.includes(id)) forgetJob(id);
   order = [...fresh, ...ids, ...below];
   if (below.length === 0) cursor = nextCursor;

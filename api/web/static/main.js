@@ -56,15 +56,21 @@ function sendFiles(files, kind, options) {
 /** @param {import("./api.js").Job} job */
 function takeStarted(job) {
   clearFilters();
-  jobs.put(job);
+  take(job);
   showList();
 }
 
 /** @param {any} answer @param {boolean} focused whether the keyboard was on the upload's card */
 function takeUploaded(answer, focused) {
   const made = answer?.items ?? [answer];
-  for (const job of made) jobs.put(job);
+  made.forEach(take);
   if (focused && made[0]) focusJob(made[0].id);
+}
+
+/** @param {import("./api.js").Job} job made by this page; a short one may have ended before its answer came */
+function take(job) {
+  jobs.put(job);
+  if (!jobs.isActive(job)) tellEnd(job);
 }
 
 /** On a phone the list is below the form: go there, where the progress is. */
@@ -81,8 +87,13 @@ function refresh() {
 function tell(before, after) {
   if (!before || !jobs.isActive(before)) return;
   if (jobs.isActive(after)) return announceProgress(after, nameOfJob(after));
-  announceEnd(after, nameOfJob(after));
-  noteEnd(after.state === "completed" ? "✓" : after.state === "failed" ? "✗" : "–", nameOfJob(after));
+  tellEnd(after);
+}
+
+/** @param {import("./api.js").Job} job */
+function tellEnd(job) {
+  announceEnd(job, nameOfJob(job));
+  noteEnd(job.state === "completed" ? "✓" : job.state === "failed" ? "✗" : "–", nameOfJob(job));
 }
 
 /**

@@ -1,0 +1,132 @@
+"""A person with files: send, watch, download."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.service import wait_until
+from tests.browser.tables import write_messy_csv
+
+pytestmark = pytest.mark.browser
+
+SLOW_LINE = {"offline": False, "latency": 5, "downloadThroughput": 10_000_000, "uploadThroughput": 400_000}
+
+
+def test_a_messy_file_is_sent_cleaned_and_downloaded(
+    page: Page, tmp_path: Path, keep_picture: Callable[[Page, str], None]
+) -> None:
+    file = write_messy_csv(tmp_path / "messy.csv")
+    keep_picture(page, "empty")
+
+    page.get_by_label("Choose files").set_input_files(file)
+    keep_picture(page, "chosen")
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    line.send("Network.emulateNetworkConditions", SLOW_LINE)
+    page.get_by_role("button", name="Send 1 file").click()
+    expect(page.get_by_role("progressbar", name="Upload of messy.csv")).to_be_visible()
+    wait_until(
+        lambda: page.evaluate("said.some((text) => /Uploading, [1-9]\\d %/.test(text))"),
+        "the upload's bar moves",
+    )
+    keep_picture(page, "uploading")
+    line.send("Network.emulateNetworkConditions", {**SLOW_LINE, "uploadThroughput": -1})
+
+    card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="messy.csv"))
+    expect(card.get_by_text("Completed")).to_be_visible()
+    card.get_by_role("button", name="Details of messy.csv").click()
+    expect(card.get_by_role("heading", name="Report")).to_be_visible()
+    keep_picture(page, "completed")
+    with page.expect_download() as downloading:
+        card.get_by_role("link", name="Download the result of messy.csv").click()
+    downloaded = Path(downloading.value.path()).read_bytes()
+    job = page.evaluate("fetch('/api/jobs').then((answer) => answer.json())")["items"][0]
+    from_api = page.request.get(job["links"]["result"]).body()
+    assert downloaded == from_api
+    assert len(downloaded) == job["artifacts"][0]["size"]
+    assert re.search(rb"Zo\xc3\xab", downloaded)
+    said = page.evaluate("said")
+    assert any(text.startswith("Progress of messy.csv: ") for text in said), said
+
+
+def test_two_files_become_two_jobs_side_by_side(page: Page, tmp_path: Path) -> None:
+    files = [write_messy_csv(tmp_path / name, rows=200) for name in ("north.csv", "south.csv")]
+
+    page.get_by_label("Choose files").set_input_files(files)
+    page.get_by_role("button", name="Send 2 files").click()
+
+    for name in ("north.csv", "south.csv"):
+        card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))
+        expect(card.get_by_role("link", name=f"Download the result of {name}")).to_be_visible()
+    expect(page.locator("#jobs > li")).to_have_count(2)
+
+
+def test_a_file_of_another_type_is_refused_before_it_is_sent(page: Page, tmp_path: Path) -> None:
+    wrong = tmp_path / "notes.pdf"
+    wrong.write_text("no table")
+
+    page.get_by_label("Choose files").set_input_files(wrong)
+    page.get_by_role("button", name="Send").click()
+
+    chosen = page.get_by_role("list", name="Chosen files")
+    expect(chosen.get_by_text(re.compile("This is not a .*CSV.* file"))).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="None of the chosen files can be sent")).to_be_attached()
+    expect(page.locator("#jobs > li, #uploads > li")).to_have_count(0)
+
+
+def test_an_empty_file_is_refused_before_it_is_sent(page: Page, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+
+    page.get_by_label("Choose files").set_input_files(empty)
+
+    expect(page.get_by_role("list", name="Chosen files")).to_contain_text("This file is empty")
+
+
+def test_a_file_that_is_no_table_fails_with_a_sentence(
+    page: Page, tmp_path: Path, keep_picture: Callable[[Page, str], None]
+) -> None:
+    broken = tmp_path / "broken.xlsx"
+    broken.write_bytes(b"PK\x03\x04 but no workbook at all")
+
+    page.get_by_label("Choose files").set_input_files(broken)
+    page.get_by_role("button", name="Send 1 file").click()
+
+    card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="broken.xlsx"))
+    expect(card.locator(".failure").filter(visible=True)).to_have_text(re.compile(r"\w+ \w+ \w+.*\."))
+    expect(page.get_by_role("alert").filter(has_text="broken.xlsx")).to_be_attached()
+    keep_picture(page, "failed")
+
+
+def test_files_can_be_dropped_anywhere(page: Page) -> None:
+    page.locator("input[value='demo.sleep']").check()
+    drop = """(name) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(["a;b\\n1;2\\n"], name));
+      for (const type of ["dragenter", "drop"]) {
+        document.body.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer }));
+      }
+    }"""
+
+    page.evaluate(drop, "dropped.csv")
+
+    expect(page.get_by_role("list", name="Chosen files")).to_contain_text("dropped.csv")
+    expect(page.get_by_role("button", name="Send 1 file")).to_be_visible()
+
+
+def test_an_upload_that_was_cut_is_tried_again_and_makes_one_job(page: Page, tmp_path: Path) -> None:
+    file = write_messy_csv(tmp_path / "cut.csv", rows=100)
+    page.get_by_label("Choose files").set_input_files(file)
+    # The service gets the file, the browser never hears of it.
+    page.route("**/api/upload?*", lambda route: (route.fetch(), route.abort()), times=1)
+
+    page.get_by_role("button", name="Send 1 file").click()
+    expect(page.locator("#uploads > li")).to_contain_text("The upload was interrupted")
+    page.get_by_role("button", name="Try again to upload cut.csv").click()
+
+    expect(page.locator("#uploads > li")).to_have_count(0)
+    jobs = page.evaluate("fetch('/api/jobs').then((answer) => answer.json())")["items"]
+    assert [job["file"]["name"] for job in jobs] == ["cut.csv"]
