@@ -1,0 +1,136 @@
+"""Whatever is killed while a job runs, the job completes, and its history says what happened."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.service.service import Job, Service, any_alive, read_time, wait_until
+
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One worker with two runners, and the default heartbeat: the times here are those that are promised."""
+    with Service(tmp_path_factory.mktemp("service"), settings={"WORKER_PROCESSES": "2"}) as service:
+        yield service
+
+
+def test_a_job_whose_process_is_killed_is_taken_up_again_within_a_second(service: Service) -> None:
+    (worker,) = service.workers
+    crunch = service.start("demo.crunch", seconds=3)
+    sleep = service.start("demo.sleep", seconds=4)
+    service.running(crunch["id"])
+    service.running(sleep["id"])
+
+    (pid,) = [pid for pid in worker.job_processes() if _is_busy(pid)]
+    killed_at = _kill(pid)
+    crunched = service.completed(crunch["id"])
+
+    assert _taken_up_at(crunched) - killed_at < 1.0
+    assert [(each["attempt"], each["outcome"]) for each in crunched["attempts"]] == [
+        (1, "crashed"),
+        (2, "completed"),
+    ]
+    assert crunched["attempts"][0]["error"]["title"].startswith("The job's process was killed by signal 9")
+    assert service.completed(sleep["id"])["attempt"] == 1
+
+
+def test_jobs_whose_runner_is_killed_are_taken_up_again_within_a_second(service: Service) -> None:
+    (worker,) = service.workers
+    crunch = service.start("demo.crunch", seconds=3)
+    runner = service.running(crunch["id"])["attempts"][0]["worker"]
+    sleeps = _sleep_beside(service, lambda other: other == runner)
+    orphans = worker.job_processes()
+
+    killed_at = _kill(service.runner_pid(runner))
+    ended = [service.completed(id) for id in [crunch["id"], *sleeps]]
+
+    hit, spared = _divide(ended, lambda other: other == runner)
+    assert len(hit) > 1, "a job of each sort was hit"
+    for job in hit:
+        assert _taken_up_at(job) - killed_at < 1.0
+        assert [each["outcome"] for each in job["attempts"]] == ["crashed", "completed"]
+        assert "was killed by signal 9" in job["attempts"][0]["error"]["title"]
+    assert [job["attempt"] for job in spared] == [1] * len(spared)
+    wait_until(lambda: len(worker.runners()) == 2, "the runner is replaced")
+    assert not any_alive(set(orphans) - set(worker.job_processes())), "no job process outlives its runner"
+
+
+def test_jobs_of_a_worker_that_is_killed_are_taken_up_by_another_within_ten_seconds(service: Service) -> None:
+    service.start_worker()
+    crunch = service.start("demo.crunch", seconds=3)
+    victim = service.worker_of(service.running(crunch["id"])["attempts"][0]["worker"])
+    sleeps = _sleep_beside(service, lambda runner: service.worker_of(runner) is victim)
+    family = victim.family()
+
+    killed_at = time.time()
+    victim.kill_all()
+    ended = [service.completed(id, within=30) for id in [crunch["id"], *sleeps]]
+
+    hit, spared = _divide(ended, lambda runner: service.worker_of(runner) is victim)
+    _assert_taken_up(hit, since=killed_at)
+    assert [job["attempt"] for job in spared] == [1] * len(spared)
+    assert not any_alive(family)
+
+
+def test_jobs_of_a_worker_that_is_killed_are_taken_up_within_ten_seconds_of_its_restart(
+    service: Service,
+) -> None:
+    crunch = service.start("demo.crunch", seconds=3)
+    service.running(crunch["id"])
+    sleep = service.start("demo.sleep", seconds=3)
+    service.running(sleep["id"])
+
+    for worker in service.workers:
+        worker.kill_all()
+    restarted_at = time.time()
+    service.start_worker(ready=False)
+    ended = [service.completed(job["id"], within=30) for job in (crunch, sleep)]
+
+    _assert_taken_up(ended, since=restarted_at)
+    # Nothing of it is left: the service is as it was.
+    assert service.client.get("/health").json()["checks"]["workers:alive"][0]["status"] == "pass"
+
+
+def _sleep_beside(service: Service, on: Callable[[str], bool]) -> list[str]:
+    """Start sleeping jobs until one runs on a chosen runner."""
+    started: list[str] = []
+    while not started or not on(service.running(started[-1])["attempts"][0]["worker"]):
+        assert len(started) < 30, "no job came to that runner"
+        started.append(service.start("demo.sleep", seconds=3)["id"])
+    return started
+
+
+def _divide(jobs: list[Job], on: Callable[[str], bool]) -> tuple[list[Job], list[Job]]:
+    """Divide jobs by whether their first attempt ran on a chosen runner."""
+    hit = [job for job in jobs if on(job["attempts"][0]["worker"])]
+    return hit, [job for job in jobs if job not in hit]
+
+
+def _assert_taken_up(jobs: list[Job], *, since: float) -> None:
+    assert len({job["kind"] for job in jobs}) == 2, "a job of each sort was hit"
+    for job in jobs:
+        assert _taken_up_at(job) - since < 10.0
+        assert [each["outcome"] for each in job["attempts"]] == ["crashed", "completed"]
+        assert job["attempts"][0]["error"]["title"] == (
+            "The worker that ran the job gave no sign of life for 6 s."
+        )
+
+
+def _kill(pid: int) -> float:
+    killed_at = time.time()
+    os.kill(pid, signal.SIGKILL)
+    return killed_at
+
+
+def _taken_up_at(job: Job) -> float:
+    return read_time(job["attempts"][1]["started_at"])
+
+
+def _is_busy(pid: int) -> bool:
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "R"
