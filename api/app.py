@@ -31,7 +31,7 @@ from queuecore import (
 )
 from storage import FileMissing, LocalStorage, StorageFull
 
-PATIENCE = 2.0  # seconds that a request waits for a Redis that is away
+PATIENCE = 1.0  # seconds that a request waits for a Redis that is away
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 OwnEndpoint = Callable[[Request, Caller], Awaitable[Response]]

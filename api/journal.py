@@ -48,6 +48,9 @@ async def reconcile(service: Service) -> list[str]:
         BrokerUnavailable: Redis does not answer; nothing was decided without it.
     """
     restored = []
+    for queue in service.kinds.queues():
+        # A queue is announced once a process; a Redis that lost everything has forgotten it.
+        await service.queue.broker.announce(queue)
     for entry in await asyncio.to_thread(lambda: list(service.storage.entries())):
         try:
             await service.queue.inspector.version(entry.job_id)

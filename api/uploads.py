@@ -45,6 +45,7 @@ from storage import FileRef, Journal, Receiver
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 10.0  # seconds that an upload which has arrived waits for a Redis that is away
 FORM_OVERHEAD_BYTES = 1 << 20  # what a form may have besides its files
 
 
@@ -202,7 +203,7 @@ class Upload:
         )
 
     async def _submit(self, journal: Journal) -> Submitted:
-        submitted = await self._service.queue.submit(request_of(journal))
+        submitted = await self._keep_submitting(request_of(journal))
         if submitted.id != journal.job_id:
             await asyncio.to_thread(self._service.storage.delete, journal.job_id)
         else:
@@ -216,6 +217,17 @@ class Upload:
             )
         # Not `created`: the reconciler may have been quicker with this very journal.
         return Submitted(submitted.id, submitted.id == journal.job_id)
+
+    async def _keep_submitting(self, request: JobRequest) -> Submitted:
+        # A file was sent, so Redis gets longer to come back than for a mere question.
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await self._service.queue.submit(request)
+            except BrokerUnavailable:
+                if time.monotonic() > deadline or self._service.closing.is_set():
+                    raise
+                await asyncio.sleep(0.2)
 
 
 def request_of(journal: Journal) -> JobRequest:

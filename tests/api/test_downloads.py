@@ -1,5 +1,6 @@
 """Downloading what jobs made."""
 
+import unicodedata
 from email.message import Message
 from urllib.parse import unquote
 
@@ -183,8 +184,6 @@ def test_any_name_is_a_safe_header_that_reads_back(name: str) -> None:
 
 @given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=60))
 def test_an_ordinary_name_reads_back_as_it_is(stem: str) -> None:
-    import unicodedata
-
     name = unicodedata.normalize("NFC", f"{stem} v1.2 (neu).csv")
 
     header = content_disposition(name)
