@@ -22,8 +22,8 @@ LOOPBACK = ("127.", "::1", "localhost")
 NO_SERVER_WARNING = """
   ****************************************************************************
     No redis-server or valkey-server was found: a simulated one is used.
-    NOTHING OUTLIVES THIS RUN: jobs and their history are gone when it stops.
-    It is slow, and every user of this machine can reach it.
+    JOBS AND THEIR HISTORY ARE GONE WHEN IT STOPS. Uploaded files stay, and are
+    processed again. It is slow, and every user of this machine can reach it.
     For real use install Redis (apt install redis-server) and start again.
   ****************************************************************************
 """
@@ -70,7 +70,7 @@ def choose_redis(settings: config.Settings) -> PrivateRedis | FakeRedis:
 
 def describe(settings: config.Settings, redis: PrivateRedis | FakeRedis | None) -> str:
     """Write what a person wants to know once the service runs."""
-    server = f"{redis.version}, private ({redis.binary})" if redis else "the one of REDIS_URL"
+    server = redis.description if redis else "the one of REDIS_URL"
     count = settings.worker.processes
     processes = "1 process" if count == 1 else f"{count} processes"
     is_open = not settings.auth.tokens and not settings.http.host.startswith(LOOPBACK)

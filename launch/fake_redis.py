@@ -9,23 +9,30 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import Any
 
 from launch.private_redis import PrivateRedisError
 from launch.process import start_child, stop_child
 
 HOST = "127.0.0.1"
+# Scripts must come without the first line that servers from 7.0 take: fakeredis refuses it.
+INFO = (
+    b"redis_version:6.2.0\r\naof_enabled:0\r\nrdb_last_save_time:0\r\n"
+    b"maxmemory_policy:noeviction\r\nmaxmemory:0\r\nused_memory:0\r\n"
+)
 
 
 class FakeRedis:
     """A fakeredis server in its own process, with what the launcher uses of `PrivateRedis`."""
 
-    version = "fakeredis"
-    binary = Path(sys.executable)
-
     def __init__(self) -> None:
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def description(self) -> str:
+        """What a person is told about it."""
+        return "simulated by fakeredis: nothing outlives this run"
 
     @property
     def url(self) -> str:
@@ -67,9 +74,42 @@ def serve(port: int) -> None:
     """Serve until killed; this is what the process of `FakeRedis` does."""
     from fakeredis import TcpFakeServer  # only this process needs it
 
-    server = TcpFakeServer((HOST, port), server_version=(7, 0))
+    _teach_info()
+    _keep_connections_after_errors()
+    server = TcpFakeServer((HOST, port), server_version=(6, 2))
     server.daemon_threads = True
     server.serve_forever()
+
+
+def _teach_info() -> None:
+    """Add INFO, which fakeredis lacks: it tells clients the version and whether anything is kept."""
+    from fakeredis._commands import command
+    from fakeredis._socket import BaseFakeSocket
+
+    socket_type: Any = BaseFakeSocket
+
+    @command((), (bytes,), name="info")
+    def info(socket: object, *sections: bytes) -> bytes:
+        return INFO
+
+    socket_type.info = info
+
+
+def _keep_connections_after_errors() -> None:
+    """Answer with an error and go on: fakeredis' server closes the connection, as no Redis does."""
+    from fakeredis._clients._sync import FakeRedisConnection
+    from redis.exceptions import ResponseError
+
+    connection_type: Any = FakeRedisConnection
+    read_response = connection_type.read_response
+
+    def read_response_or_error(connection: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return read_response(connection, *args, **kwargs)
+        except ResponseError as error:
+            return error
+
+    connection_type.read_response = read_response_or_error
 
 
 def _free_port() -> int:

@@ -80,6 +80,11 @@ class PrivateRedis:
         self._lock: int | None = None
 
     @property
+    def description(self) -> str:
+        """What a person is told about it."""
+        return f"{self.version}, private ({self.binary})"
+
+    @property
     def url(self) -> str:
         """The address for `REDIS_URL`."""
         return "unix://" + quote(str(self.socket_path))

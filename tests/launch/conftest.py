@@ -1,19 +1,22 @@
-"""Waiting, for tests of real processes."""
+"""Launchers for a test, which leaves none behind."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
+from tests.launch.running import Launched
+
 
 @pytest.fixture
-def wait_until() -> Callable[..., None]:
-    """Wait for a condition with a deadline."""
+def launch(tmp_path: Path) -> Iterator[Callable[..., Launched]]:
+    """Start the whole service; all calls of a test use one data directory unless told otherwise."""
+    started: list[Launched] = []
 
-    def wait(condition: Callable[[], object], what: str, *, timeout: float = 20.0) -> None:
-        deadline = time.monotonic() + timeout
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
-            time.sleep(0.02)
+    def start(environ: Mapping[str, str] | None = None, *, code: str = "") -> Launched:
+        started.append(Launched(tmp_path / "data", environ, code=code))
+        return started[-1]
 
-    return wait
+    yield start
+    for launched in started:
+        launched.destroy()

@@ -13,7 +13,7 @@ import redis
 
 from launch import private_redis
 from launch.private_redis import PrivateRedis, PrivateRedisError
-from tests.launch.processes import is_running
+from tests.launch.running import is_running
 
 HOLDER = """
 import sys, time
