@@ -13,12 +13,23 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import assert_never
 
 from .broker import Broker
 from .context import JobContext
 from .errors import RunnerForgotten
 from .executor import Attempt, Executor, StopReason, outcome_of_stop
-from .job import Advance, Claim, Completed, Crashing, Failing, Outcome, Retrying
+from .job import (
+    Advance,
+    Cancelling,
+    Claim,
+    Completed,
+    Crashing,
+    Failing,
+    Outcome,
+    Releasing,
+    Retrying,
+)
 from .log import event
 from .reporter import Reporter
 from .trials import Trials
@@ -343,8 +354,12 @@ def _log_outcome(attempt: Attempt, outcome: Outcome) -> None:
             level, name, error = logging.WARNING, "attempt.failed", outcome.error
         case Crashing():
             level, name, error = logging.WARNING, "attempt.crashed", outcome.error
+        case Cancelling():
+            name = "attempt.cancelled"
+        case Releasing():
+            name = "attempt.released"
         case _:
-            name = f"attempt.{attempt.stopped or 'released'}"
+            assert_never(outcome)
     event(
         logger,
         level,

@@ -67,7 +67,8 @@ class Heart:
             for runner in living.values():
                 runner.tell(Look(queue))
         for runner_id in reply.forgotten:
-            if runner_id in living:
+            # One that ends takes itself off the list before it exits.
+            if runner_id in living and not living[runner_id].draining:
                 event(logger, logging.WARNING, "runner.forgotten", runner=runner_id, queue=queue)
                 living[runner_id].tell(Drain(0.0))
         if reply.suspects:

@@ -46,7 +46,7 @@ logger = logging.getLogger("queuecore.runner")
 PULSE_SECONDS = 1.0
 RECONCILE_SECONDS = 30.0
 # How long the last outcomes may take to reach Redis at the end; what does not is recovered by others.
-LAST_CALL_SECONDS = 5.0
+LAST_CALL_SECONDS = 3.0
 # Looking for garbage after every 700 new objects costs a busy runner a tenth of its time.
 GARBAGE_THRESHOLD = 50_000
 
@@ -72,10 +72,14 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
-    run_event_loop(Runner(start, registry).run(sock))
+    run_event_loop(_run_and_exit(Runner(start, registry), sock))
+
+
+async def _run_and_exit(runner: Runner, sock: socket.socket) -> None:
+    await runner.run(sock)
     sys.stdout.flush()
     sys.stderr.flush()
-    # At once: threads whose handlers could not be stopped would keep the interpreter waiting.
+    # At once: a handler that could not be stopped would keep the event loop and the interpreter waiting.
     os._exit(0)
 
 
@@ -143,8 +147,8 @@ class Runner:
                 beside.append(tasks.create_task(self._reconcile()))
                 channel.send(Ready())
                 await stop
-                await self._end_attempts()
-                await self._unregister(broker)
+                if await self._end_attempts():
+                    await self._unregister(broker)
             registered.cancel()
             stop.cancel()
             for task in beside:
@@ -252,7 +256,8 @@ class Runner:
             feed.stop_claiming()
         self._drain.set()
 
-    async def _end_attempts(self) -> None:
+    async def _end_attempts(self) -> bool:
+        """Let what runs end, or give it back; returns whether Redis knows what became of all of it."""
         quiet = asyncio.gather(*(feed.quiet() for feed in self._feeds.values()))
         over = asyncio.ensure_future(self._grace_over.wait())
         await asyncio.wait((quiet, over), return_when=asyncio.FIRST_COMPLETED)
@@ -265,6 +270,7 @@ class Runner:
             quiet.cancel()
             left = [attempt.claim.id for feed in self._feeds.values() for attempt in feed.running()]
             log.event(logger, logging.ERROR, "runner.unsettled", runner=self._id, jobs=",".join(left) or None)
+        return quiet.done() and not quiet.cancelled()
 
     async def _unregister(self, broker: Broker) -> None:
         try:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .control import FromRunner, FromSupervisor, Pulse, Ready, Start, Unfit, Waiting, from_runner
+from .control import Drain, FromRunner, FromSupervisor, Pulse, Ready, Start, Unfit, Waiting, from_runner
 from .environment import child_environment
 from .failures import exit_phrase
 from .frames import Channel
@@ -36,6 +36,7 @@ class RunnerProcess:
     Attributes:
         id: the runner's id, under which it is registered.
         ready: whether it is registered and claims jobs.
+        draining: whether it was told to end.
         unfit: why it cannot run, None as long as it can.
         pulse: what it said of itself last.
         waiting: attempts that it has claimed but not begun, (job id, number).
@@ -52,6 +53,7 @@ class RunnerProcess:
         self.waiting: list[tuple[str, int]] = []
         self.started_at = now
         self.heard_at = now
+        self.draining = False
         self.killed_for: str | None = None
         self._process = process
         self._channel: Channel | None = None
@@ -101,6 +103,8 @@ class RunnerProcess:
 
     def tell(self, message: FromSupervisor) -> None:
         """Send a control message."""
+        if isinstance(message, Drain):
+            self.draining = True
         if self._channel is not None:
             self._channel.send(message)
 

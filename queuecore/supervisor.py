@@ -39,7 +39,7 @@ YOUNG_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 30.0
 # What a runner takes at most beyond its grace to settle its last outcomes.
 MARGIN_SECONDS = 15.0
-LAST_CALL_SECONDS = 5.0
+LAST_CALL_SECONDS = 3.0
 
 
 class Supervisor:

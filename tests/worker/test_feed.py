@@ -1,0 +1,416 @@
+"""What becomes of the jobs that a runner claims: outcomes, stops, deadlines, progress. On a real Redis."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queuecore import Job, JobCancelled, JobContext, JobFailed, Queue, Registry, State, handler
+from queuecore.broker import Broker
+from queuecore.executor import Executor
+from queuecore.failures import runner_died
+from queuecore.feed import Feed
+from queuecore.job import JobRecord, RunnerInfo
+from queuecore.options import WorkerOptions
+from queuecore.process_pool import PoolOptions, ProcessPool
+from queuecore.threads import Threads
+from queuecore.trials import Trials
+from tests.worker.conftest import HANDLERS
+from tests.worker.worker_process import eventually, is_alive
+
+RUNNER = "runner.1"
+
+
+class Runner:
+    """The inside of a runner, in the test's own process: one feed for each queue."""
+
+    def __init__(self, broker: Broker, registry: Registry, options: WorkerOptions) -> None:
+        self.broker = broker
+        self.forgotten = 0
+        self.pool = ProcessPool(
+            PoolOptions(
+                size=2,
+                recycle=options.job_recycle,
+                memory_bytes=options.job_memory_bytes,
+                handlers=HANDLERS,
+                search_path=(str(Path(__file__).resolve().parents[2]),),
+                stop_grace=options.stop_grace,
+                log_level="INFO",
+                log_format="text",
+            )
+        )
+        executor = Executor(registry, processes=self.pool, threads=Threads(), stop_grace=options.stop_grace)
+        trials = Trials(lambda waiting: None)
+        self.feeds = {
+            queue: Feed(
+                broker,
+                executor,
+                trials,
+                queue=queue,
+                runner_id=RUNNER,
+                slots=8,
+                stop_grace=options.stop_grace,
+                forgotten=self._be_forgotten,
+            )
+            for queue in ("default", "process")
+        }
+
+    async def register(self) -> None:
+        info = RunnerInfo(id=RUNNER, worker="test", host="host", pid=1, slots=8)
+        for queue in self.feeds:
+            await self.broker.register(queue, info, ttl=60.0)
+
+    def look(self) -> None:
+        for feed in self.feeds.values():
+            feed.look()
+
+    def _be_forgotten(self) -> None:
+        self.forgotten += 1
+
+
+@pytest.fixture
+async def runner(redis_url: str, registry: Registry, options: WorkerOptions) -> AsyncIterator[Runner]:
+    broker = Broker.connect(redis_url, name="runner", patience=10.0)
+    runner = Runner(broker, registry, options)
+    await runner.register()
+    tasks = [asyncio.create_task(feed.run()) for feed in runner.feeds.values()]
+    # Nobody listens for the word that there is work: it is looked for.
+    tasks.append(asyncio.create_task(_keep_looking(runner)))
+    yield runner
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await runner.pool.close()
+    await broker.close()
+
+
+async def test_a_result_is_stored_as_the_handler_returned_it(
+    queue: Queue, runner: Runner, registry: Registry
+) -> None:
+    job = await queue.enqueue(registry["test.echo"], value=7, twice=True)
+
+    assert await job.result(timeout=5) == [7, 7]
+
+
+async def test_more_jobs_than_slots_are_all_run_once(
+    queue: Queue, runner: Runner, registry: Registry, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    jobs = await asyncio.gather(*(queue.enqueue(registry["test.mark"], path=str(marks)) for _ in range(300)))
+
+    await asyncio.gather(*(job.result(timeout=20) for job in jobs))
+
+    starts = [line for line in marks.read_text().splitlines() if line.startswith("start")]
+    assert sorted(starts) == sorted(f"start {job.id} 1" for job in jobs)
+    counts = await queue.inspector.counts("default")
+    assert (counts.completed, counts.running, counts.queued) == (300, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["test.raise", "test.process_raise"])
+@pytest.mark.parametrize(
+    ("how", "type", "attempts"),
+    [
+        ("permanent", "not-a-table", 1),
+        ("retry", "retry-asked", 3),
+        ("error", "unexpected-error", 3),
+        ("exit", "unexpected-error", 3),
+        ("unstorable", "unstorable-result", 1),
+        ("large", "too-large", 1),
+    ],
+)
+async def test_errors_are_classified_and_retried_as_configured(
+    queue: Queue, runner: Runner, registry: Registry, kind: str, how: str, type: str, attempts: int
+) -> None:
+    job = await queue.enqueue(registry[kind], how=how)
+
+    with pytest.raises(JobFailed) as raised:
+        await job.result(timeout=20)
+
+    record = await job.record()
+    assert raised.value.type == type
+    assert record.error is not None
+    assert record.error.title
+    assert "Traceback" not in record.error.detail
+    assert (record.attempt, record.failures, record.crashes) == (attempts, attempts, 0)
+    assert [each.outcome for each in record.attempts] == ["failed"] * attempts
+
+
+@pytest.mark.parametrize(
+    ("how", "title"),
+    [
+        ("kill", "was killed by signal 9 (out of memory?)"),
+        ("segv", "was killed by signal 11 (SIGSEGV)"),
+        ("os_exit", "ended by itself with exit code 7"),
+    ],
+)
+async def test_a_job_that_kills_its_process_fails_after_three_crashes_with_the_reason(
+    queue: Queue, runner: Runner, registry: Registry, how: str, title: str
+) -> None:
+    job = await queue.enqueue(registry["test.process_raise"], how=how)
+
+    with pytest.raises(JobFailed) as raised:
+        await job.result(timeout=30)
+
+    record = await job.record()
+    assert raised.value.title == f"The job's process {title}."
+    assert (record.attempt, record.failures, record.crashes) == (3, 0, 3)
+
+
+async def test_a_job_that_needs_more_memory_than_it_may_fails_with_a_clear_sentence(
+    queue: Queue, runner: Runner, registry: Registry
+) -> None:
+    job = await queue.enqueue(registry["test.process_raise"], how="memory")
+
+    with pytest.raises(JobFailed, match="more memory than it may use") as raised:
+        await job.result(timeout=20)
+
+    assert raised.value.type == "out-of-memory"
+    assert (await job.record()).attempt == 1
+
+
+async def test_arguments_that_do_not_fit_the_handler_any_more_fail_without_a_retry(
+    redis_url: str, runner: Runner
+) -> None:
+    @handler("test.echo")
+    async def echo_of_another_release(ctx: JobContext, text: str) -> None: ...
+
+    async with Queue.connect(redis_url, registry=Registry([echo_of_another_release])) as queue:
+        job = await queue.enqueue(echo_of_another_release, text="hello")
+
+        with pytest.raises(JobFailed, match="arguments do not fit"):
+            await job.result(timeout=5)
+
+        assert (await job.record()).attempt == 1
+
+
+async def test_a_kind_that_the_worker_does_not_know_fails_without_a_retry(
+    redis_url: str, runner: Runner
+) -> None:
+    @handler("test.unheard_of")
+    async def unheard_of(ctx: JobContext) -> None: ...
+
+    async with Queue.connect(redis_url, registry=Registry([unheard_of])) as queue:
+        job = await queue.enqueue(unheard_of)
+
+        with pytest.raises(JobFailed, match="no handler for the job's kind"):
+            await job.result(timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("test.sleep", {"seconds": 30.0}),
+        ("test.thread", {"seconds": 30.0}),
+        ("test.process_sleep", {"seconds": 30.0}),
+    ],
+)
+async def test_a_running_job_is_cancelled(
+    queue: Queue, runner: Runner, registry: Registry, kind: str, arguments: dict[str, Any]
+) -> None:
+    job = await queue.enqueue(registry[kind], **arguments)
+    await _begun(runner, job)
+
+    runner.feeds[registry[kind].queue].cancel(job.id)
+    await queue.cancel(job.id)
+
+    with pytest.raises(JobCancelled):
+        await job.result(timeout=5)
+    await eventually(lambda: not runner.feeds["default"].running(), "its slot is free")
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("test.sleep", {"seconds": 30.0}),
+        ("test.thread", {"seconds": 30.0}),
+        ("test.thread", {"seconds": 2.0, "polls": False}),
+        ("test.process_sleep", {"seconds": 30.0}),
+        ("test.stubborn", {"seconds": 5.0}),
+    ],
+)
+async def test_a_job_over_its_time_ends_and_is_retried_as_configured(
+    queue: Queue, runner: Runner, registry: Registry, kind: str, arguments: dict[str, Any]
+) -> None:
+    job = await queue.options(timeout=0.3, retries=1).enqueue(registry[kind], **arguments)
+
+    with pytest.raises(JobFailed, match=r"did not end within its 0\.3 s"):
+        await job.result(timeout=20)
+
+    record = await job.record()
+    assert [each.outcome for each in record.attempts] == ["timed_out", "timed_out"]
+    await eventually(lambda: not runner.feeds[record.queue].running(), "its slot is free")
+
+
+async def test_a_job_process_that_ignores_sigterm_is_killed_with_all_it_started(
+    queue: Queue, runner: Runner, registry: Registry, tmp_path: Path
+) -> None:
+    pids = tmp_path / "pids"
+    job = await queue.options(timeout=1.0, retries=0).enqueue(registry["test.process_deaf"], path=str(pids))
+
+    with pytest.raises(JobFailed, match="did not end within"):
+        await job.result(timeout=10)
+
+    _, process, grandchild = pids.read_text().split()
+    await eventually(
+        lambda: not is_alive(int(process)) and not is_alive(int(grandchild)), "the whole group is dead"
+    )
+
+
+async def test_a_cancelled_job_process_cleans_up_first(
+    queue: Queue, runner: Runner, registry: Registry, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    job = await queue.enqueue(registry["test.process_sleep"], seconds=30.0, path=str(marks))
+    await eventually(marks.exists, "the handler has begun")
+
+    runner.feeds["process"].cancel(job.id)
+    await queue.cancel(job.id)
+
+    with pytest.raises(JobCancelled):
+        await job.result(timeout=5)
+    assert marks.read_text().splitlines()[-1] == "cleaned up"
+
+
+async def test_a_handler_that_ignores_its_cancel_is_left_behind_and_reported(
+    queue: Queue, runner: Runner, registry: Registry
+) -> None:
+    job = await queue.enqueue(registry["test.stubborn"], seconds=6.0)
+    await _begun(runner, job)
+
+    await queue.cancel(job.id)
+    runner.feeds["default"].cancel(job.id)
+
+    with pytest.raises(JobCancelled):
+        await job.result(timeout=5)
+    assert len(runner.feeds["default"].left_behind) == 1
+    await eventually(lambda: not runner.feeds["default"].left_behind, "it ends at last")
+
+
+async def test_released_jobs_keep_their_checkpoint_and_spend_no_attempt(
+    queue: Queue, runner: Runner, registry: Registry
+) -> None:
+    job = await queue.enqueue(registry["test.process_sleep"], seconds=4.0)
+    await eventually(lambda: _done(job, 3), "some steps are done")
+
+    for feed in runner.feeds.values():
+        feed.stop_claiming()
+        feed.release_all()
+    await asyncio.wait_for(asyncio.gather(*(feed.quiet() for feed in runner.feeds.values())), 10)
+
+    record = await job.record()
+    assert (record.state, record.failures, record.crashes) == (State.QUEUED, 0, 0)
+    advance = await runner.broker.advance("process", RUNNER, lane=5, outcomes=[], slots=1)
+    (claim,) = advance.claims
+    assert claim.checkpoint is not None
+    assert claim.checkpoint[0] >= 3
+
+
+async def test_progress_is_written_seldom_and_never_falls_and_ends_with_the_last_word(
+    queue: Queue, runner: Runner, registry: Registry
+) -> None:
+    job = await queue.enqueue(registry["test.report"], reports=2000, pause=0.0005)
+    fractions = []
+    versions = set()
+
+    while not (record := await job.record()).state.final:
+        versions.add(record.version)
+        if record.progress is not None and record.progress.fraction is not None:
+            fractions.append(record.progress.fraction)
+        await asyncio.sleep(0.01)
+
+    assert fractions == sorted(fractions)
+    assert max(fractions) < 1.0
+    assert len(versions) < 20
+    assert record.progress is not None
+    assert (record.progress.done, record.progress.total) == (2000.0, 2000.0)
+    assert record.progress.message == "row 2000"
+
+
+async def test_an_outcome_that_comes_after_recovery_is_refused(
+    queue: Queue, runner: Runner, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = await queue.enqueue(registry["test.sleep"], seconds=0.6)
+    await _begun(runner, job)
+
+    await runner.broker.recover("default", RUNNER, runner_died("was tested"), seen_dead=True)
+    await eventually(lambda: runner.forgotten, "the runner hears that it was given up")
+    await eventually(lambda: "attempt.fenced" in caplog.text, "the outcome is refused")
+
+    assert (await job.record()).state is State.QUEUED
+    assert (await queue.inspector.statistics("default"))["fenced"] == 1
+
+
+async def test_what_redis_thinks_runs_here_and_does_not_is_given_back(
+    queue: Queue, runner: Runner, registry: Registry
+) -> None:
+    running = await queue.enqueue(registry["test.sleep"], seconds=1.0)
+    await _begun(runner, running)
+    runner.feeds["default"].stop_claiming()
+    lost = await queue.enqueue(registry["test.echo"], value=1)
+    # A claim whose answer never came.
+    await runner.broker.advance("default", RUNNER, lane=7, outcomes=[], slots=1)
+
+    await runner.feeds["default"].reconcile()
+
+    record = await lost.record()
+    assert (record.state, record.failures, record.crashes) == (State.QUEUED, 0, 0)
+    assert (await running.record()).state is State.RUNNING
+    assert await running.result(timeout=5) == "attempt 1"
+
+
+async def test_job_processes_do_not_see_the_address_of_redis(
+    queue: Queue, runner: Runner, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://:password@host")
+    monkeypatch.setenv("QUEUECORE_REDIS_URL", "redis://:password@host")
+
+    seen = await (await queue.enqueue(registry["test.process_environment"])).result(timeout=10)
+
+    assert not [name for name in seen["names"] if "REDIS" in name]
+    assert seen["umask"] == 0o077
+
+
+async def test_job_processes_are_kept_warm(queue: Queue, runner: Runner, registry: Registry) -> None:
+    first = await (await queue.enqueue(registry["test.process_id"])).result(timeout=10)
+    second = await (await queue.enqueue(registry["test.process_id"])).result(timeout=10)
+
+    assert first == second
+    assert runner.pool.pids() == [first]
+
+
+async def test_the_overhead_of_a_warm_job_process_is_small(
+    queue: Queue, runner: Runner, registry: Registry
+) -> None:
+    await (await queue.enqueue(registry["test.process_id"])).result(timeout=10)
+    start = time.perf_counter()
+
+    jobs = await asyncio.gather(*(queue.enqueue(registry["test.process_id"]) for _ in range(200)))
+    await asyncio.gather(*(job.result(timeout=20) for job in jobs))
+
+    # Measured 0.35 ms; this is for a machine that does other things beside.
+    assert (time.perf_counter() - start) / 200 < 0.02
+
+
+async def _keep_looking(runner: Runner) -> None:
+    while True:
+        runner.look()
+        await asyncio.sleep(0.02)
+
+
+async def _begun(runner: Runner, job: Job[Any]) -> None:
+    def look() -> bool:
+        return any(
+            attempt.claim.id == job.id and attempt.deadline < float("inf")
+            for feed in runner.feeds.values()
+            for attempt in feed.running()
+        )
+
+    await eventually(look, "the handler has begun")
+
+
+async def _done(job: Job[Any], steps: int) -> JobRecord | None:
+    record = await job.record()
+    return record if record.progress is not None and record.progress.done >= steps else None
