@@ -105,6 +105,13 @@ def test_the_library_needs_only_redis_and_msgspec() -> None:
         assert imports_of(path) <= allowed, name_of(path)
 
 
+@pytest.mark.parametrize("path", sources(*PACKAGES), ids=name_of)
+def test_only_the_connection_knows_redis(path: Path) -> None:
+    # The simulated server of the launcher is a server: it raises what redis-py raises.
+    if name_of(path) not in ("queuecore/connection.py", "launch/fake_redis.py"):
+        assert not imports_of(path) & {"redis", "hiredis", "fakeredis"}
+
+
 def test_the_worker_command_is_on_top() -> None:
     assert imports_of(ROOT / "worker.py") & set(PACKAGES) <= {"config", "queuecore", "storage"}
     for path in sources(*PACKAGES):
