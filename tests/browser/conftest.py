@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.service import Service
+from tests.service.service import Service
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -42,13 +42,10 @@ new MutationObserver(() => {
 
 @pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service, without tokens."""
-    running = Service(tmp_path_factory.mktemp("service"))
-    try:
-        running.start()
+    """The whole service as real processes, without tokens."""
+    settings = {"WORKER_HANDLERS": "handlers,tests.browser.kinds"}
+    with Service(tmp_path_factory.mktemp("service"), settings=settings) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="package")
@@ -70,12 +67,19 @@ def browser() -> "Iterator[Browser]":
 
 @pytest.fixture
 def open_context(browser: "Browser", service: Service) -> "Iterator[Callable[..., BrowserContext]]":
-    """Open a browser profile of its own, which is a new person to the service; options as playwright has them."""
+    """Open a browser profile of its own, which is a new person to the service.
+
+    The options are those of playwright's `new_context`.
+    """
     contexts = []
 
     def open_one(**options: object) -> "BrowserContext":
         context = browser.new_context(
-            base_url=service.url, **{"viewport": {"width": 1280, "height": 900}, **options}
+            **{
+                "base_url": str(service.client.base_url),
+                "viewport": {"width": 1280, "height": 900},
+                **options,
+            }
         )
         context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(RECORD_BARS)

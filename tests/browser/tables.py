@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def write_messy_csv(path: Path, *, rows: int = 20_000) -> Path:
-    """Write a table as people export them: semicolons, windows-1252, stray spaces, gaps, ragged rows, a formula."""
+    """Write a table as people export them: semicolons, windows-1252, stray spaces, gaps, ragged rows."""
     lines = ["  Name ;City; ;Amount;Born", ""]
     for number in range(rows):
         match number % 10:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.service import wait_until
 from tests.browser.tables import write_messy_csv
+from tests.service.service import wait_until
 
 pytestmark = pytest.mark.browser
 

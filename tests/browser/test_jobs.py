@@ -1,12 +1,14 @@
 """The list of jobs: cancel, try again, delete, find, come back."""
 
+import os
 import re
+import signal
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.service import Service
+from tests.service.service import Service
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +26,13 @@ def start_failing(page: Page) -> Locator:
     page.locator("input[value='test.fail_once']").check()
     page.get_by_role("button", name="Start").click()
     return page.locator("#jobs > li").first
+
+
+def stop_api(service: Service) -> None:
+    """Stop the API as a deployment does."""
+    assert service.api is not None
+    service.api.signal(signal.SIGTERM)
+    assert service.api.wait() == 0
 
 
 def test_a_running_job_can_be_cancelled(page: Page, keep_picture: Callable[[Page, str], None]) -> None:
@@ -54,6 +63,24 @@ def test_a_failed_job_says_why_and_can_be_tried_again(page: Page) -> None:
     expect(card).to_contain_text("Attempt 2: completed")
 
 
+def test_an_attempt_that_was_killed_is_told_and_the_job_goes_on(page: Page, service: Service) -> None:
+    page.locator("input[value='demo.crunch']").check()
+    page.get_by_label("Seconds").fill("3")
+    page.get_by_role("button", name="Start").click()
+    card = page.locator("#jobs > li").first
+    expect(card).to_contain_text("primes found")
+
+    for worker in service.workers:
+        for pid in worker.job_processes():
+            os.kill(pid, signal.SIGKILL)
+
+    expect(card.locator(".note")).to_contain_text("Attempt 1 was interrupted")
+    expect(card.locator(".state")).to_have_text("Completed")
+    card.get_by_role("button", name="Details").click()
+    expect(card).to_contain_text("Attempt 1: interrupted")
+    expect(card).to_contain_text("Attempt 2: completed")
+
+
 def test_the_jobs_are_still_there_after_a_reload_and_a_restart_of_the_api(
     page: Page, service: Service
 ) -> None:
@@ -64,7 +91,7 @@ def test_the_jobs_are_still_there_after_a_reload_and_a_restart_of_the_api(
 
     page.reload()
     expect(page.locator("#jobs > li .state")).to_have_text(["Running", "Failed"])
-    service.stop_api()
+    stop_api(service)
     service.start_api()
     page.reload()
 
@@ -114,7 +141,8 @@ def test_a_long_list_is_shown_in_parts(page: Page) -> None:
         """async () => {
           for (let n = 0; n < 30; n += 1) {
             const body = JSON.stringify({ kind: "demo.sleep", args: { seconds: 0 } });
-            await fetch("/api/jobs", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+            const headers = { "Content-Type": "application/json" };
+            await fetch("/api/jobs", { method: "POST", body, headers });
           }
         }"""
     )

@@ -1,11 +1,12 @@
 """The page while the service is away."""
 
+import signal
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.service import Service
+from tests.service.service import Service
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +18,9 @@ def test_an_outage_of_the_api_is_said_and_passes(
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#jobs > li .state")).to_have_text(["Failed"])
 
-    service.stop_api()
+    assert service.api is not None
+    service.api.signal(signal.SIGTERM)
+    service.api.wait()
     try:
         page.get_by_label("Show jobs in state").dispatch_event("change")
         page.get_by_role("button", name="Try again").click()
