@@ -137,7 +137,8 @@ def _upload_body(kinds: Kinds, *, forms: bool) -> dict[str, Any]:
 
 def _form_schema(kind: Kind) -> dict[str, Any]:
     schema = {name: value for name, value in kind.view.schema.items() if name not in ("$schema", "$defs")}
-    return _moved(schema) | {
+    written: dict[str, Any] = _moved(schema)
+    return written | {
         "properties": {
             "file": {
                 "type": "string",

@@ -114,6 +114,7 @@ UPLOAD_REFUSALS = (
     problems.FILE_TOO_LARGE,
     problems.FIELD_TOO_LARGE,
     problems.FILE_TYPE_NOT_ACCEPTED,
+    problems.CONTENT_ENCODING_NOT_ACCEPTED,
     problems.FILE_MISSING,
     problems.FILE_EMPTY,
     problems.KIND_MISSING,

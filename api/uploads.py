@@ -24,6 +24,7 @@ from api.options import check_arguments, read_options
 from api.parameters import read_idempotency_key
 from api.problems import (
     BAD_PARAMETER,
+    CONTENT_ENCODING_NOT_ACCEPTED,
     FILE_EMPTY,
     FILE_MISSING,
     FILE_NAME_MISSING,
@@ -56,6 +57,7 @@ class Incoming(msgspec.Struct):
     receiver: Receiver
     name: str = ""
     job_id: str = ""
+    has_job: bool = False
 
 
 class Upload:
@@ -125,13 +127,17 @@ class Upload:
         ]
         for incoming, journal in zip(self._incoming, journals, strict=True):
             await incoming.receiver.commit(journal)
-        return [await self._submit(journal) for journal in journals]
+        submitted = []
+        for incoming, journal in zip(self._incoming, journals, strict=True):
+            submitted.append(await self._submit(journal))
+            incoming.has_job = True
+        return submitted
 
     async def abort(self) -> None:
         """Leave nothing behind of what has no job."""
         for incoming in self._incoming:
             await incoming.receiver.abort()
-            if incoming.job_id:
+            if incoming.job_id and not incoming.has_job:
                 await asyncio.to_thread(self._service.storage.delete, incoming.job_id)
 
     async def hold(self) -> None:
@@ -246,6 +252,8 @@ async def upload(request: Request, caller: Caller) -> Response:
     """POST and PUT /api/upload"""
     service = service_of(request)
     key = read_idempotency_key(request)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(CONTENT_ENCODING_NOT_ACCEPTED)
     boundary = boundary_of(request.headers.get("content-type", ""))
     _check_announced(request, service.settings.http.max_upload_bytes, is_form=boundary is not None)
     # Asked before the body is read: nobody should send a gigabyte to be told that the queue is away.

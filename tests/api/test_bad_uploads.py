@@ -44,6 +44,7 @@ async def endless() -> Any:
 
 
 BAD: dict[str, tuple[Send, int, str]] = {
+    "a compressed body": (bare(**{"Content-Encoding": "gzip"}), 415, "content-encoding-not-accepted"),
     "no file in the form": (
         lambda client: client.post("/api/upload", data={"kind": "rows.count"}, files={"most": (None, "3")}),
         422,

@@ -121,7 +121,7 @@ async def test_a_client_that_sends_on_after_its_refusal_is_left(
 @pytest.mark.parametrize(
     "request_text",
     [
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET",
         "POST /api/jobs HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
         "POST /api/jobs HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
         "POST /api/jobs HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
@@ -242,3 +242,31 @@ async def test_a_redis_that_goes_and_comes_back_is_503_meanwhile(
             assert live.status_code == 200
             assert (again.status_code, again.json()["state"]) == (200, "queued")
             assert len(files) == 2  # the upload that was refused left nothing
+
+
+async def test_a_reload_takes_new_tokens_and_refuses_mistakes(
+    settings: config.Settings, settings_with_tokens: config.Settings, registry: Registry
+) -> None:
+    answers: list[config.Reloaded | config.ConfigError] = [
+        config.Reloaded(settings_with_tokens, ("auth.tokens",), ()),
+        config.ConfigError([config.Mistake("http.port", "the file", "must be a number")]),
+    ]
+
+    def reload(old: config.Settings) -> config.Reloaded:
+        answer = answers.pop(0)
+        if isinstance(answer, config.ConfigError):
+            raise answer
+        return answer
+
+    async with serve(settings, registry) as served:
+        served.server._reload = reload
+        async with httpx.AsyncClient() as client:
+            before = await client.get(served.address("/api/jobs"))
+            os.kill(os.getpid(), signal.SIGHUP)
+            await until("the first reload", lambda: len(answers) == 1)
+            after = await client.get(served.address("/api/jobs"))
+            os.kill(os.getpid(), signal.SIGHUP)
+            await until("the second reload", lambda: not answers)
+            still = await client.get(served.address("/api/jobs"))
+
+    assert [before.status_code, after.status_code, still.status_code] == [200, 401, 401]

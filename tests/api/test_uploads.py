@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from queuecore import JobRequest, QueueFull, Submitted
 from tests.api.site import CSV, Site, until
 
 RAW = "/api/upload?name=data.csv&kind=rows.count"
@@ -250,3 +251,27 @@ async def test_the_answer_shows_no_path(site: Site) -> None:
 
     assert "input" not in text
     assert str(site.service.storage.root) not in text
+
+
+async def test_a_queue_that_fills_up_between_two_files_keeps_the_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = site.service.queue.submit
+
+    async def take_one(request: JobRequest) -> Submitted:
+        if await site.jobs():
+            raise QueueFull
+        return await submit(request)
+
+    monkeypatch.setattr(site.service.queue, "submit", take_one)
+    response = await site.client.post(
+        "/api/upload",
+        files=[("file", ("one.csv", CSV)), ("file", ("two.csv", CSV))],
+        data={"kind": "rows.count"},
+    )
+
+    assert (response.status_code, response.json()["type"]) == (507, "/problems/queue-full")
+    (job,) = (await site.client.get("/api/jobs")).json()["items"]
+    assert job["file"]["name"] == "one.csv"
+    (journal,) = site.service.storage.journals()
+    assert journal.job_id == job["id"]
