@@ -11,33 +11,47 @@ import time
 from api.service import Service
 from api.uploads import request_of
 from queuecore import BrokerUnavailable, IdempotencyConflict, JobNotFound, QueueError
+from queuecore.job import ServerMemory
 from queuecore.log import event
 from storage import Entry, Journal
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE = 100  # jobs that are asked for together
 EVERY = 300.0  # seconds between two looks
+LOST_EVERY = 2.0  # seconds between two questions whether Redis has lost something, which has us look at once
 UNDECIDED_FOR = 60.0  # seconds that a held upload is left alone: a call to Redis may still be on its way
 BARE_FOR = 3600.0  # seconds that files of a job without an upload are left alone
-ABANDONED_AFTER = (
-    3600.0  # seconds without a byte after which an upload's temporary file is taken for a leftover
-)
+ABANDONED_AFTER = 3600.0  # seconds without a byte after which an upload's temporary file is a leftover
 
 
 async def keep_in_step(service: Service) -> None:
-    """Look at the start, and again every few minutes, until cancelled."""
+    """Look at the start, every few minutes, and when Redis has lost jobs; until cancelled."""
     while True:
         try:
+            memory = await service.queue.inspector.memory()
             await reconcile(service)
             await asyncio.to_thread(service.storage.collect, ABANDONED_AFTER)
-            pause = EVERY
+            await _wait_for_loss(service, memory)
         except BrokerUnavailable as error:
             event(logger, logging.WARNING, "files.reconcile_postponed", reason=str(error))
-            pause = error.retry_after
+            await asyncio.sleep(error.retry_after)
         except Exception as error:  # one bad file must not end the care for all others
             event(logger, logging.ERROR, "files.reconcile_failed", exc_info=error)
-            pause = EVERY
-        await asyncio.sleep(pause)
+            await asyncio.sleep(EVERY)
+
+
+async def _wait_for_loss(service: Service, memory: ServerMemory) -> None:
+    """Return when Redis may have lost jobs since `memory` was read, else after a few minutes."""
+    waited = 0.0
+    while waited < EVERY:
+        await asyncio.sleep(LOST_EVERY)
+        waited += LOST_EVERY
+        now = await service.queue.inspector.memory()
+        if now.lost_since(memory):
+            event(logger, logging.WARNING, "redis.forgot", before=memory.enqueued, now=now.enqueued)
+            return
+        memory = now
 
 
 async def reconcile(service: Service) -> list[str]:
@@ -51,16 +65,24 @@ async def reconcile(service: Service) -> list[str]:
     for queue in service.kinds.queues():
         # A queue is announced once a process; a Redis that lost everything has forgotten it.
         await service.queue.broker.announce(queue)
-    for entry in await asyncio.to_thread(lambda: list(service.storage.entries())):
-        try:
-            await service.queue.inspector.version(entry.job_id)
-        except JobNotFound:
-            if await _settle_without_job(service, entry):
+    entries = await asyncio.to_thread(lambda: list(service.storage.entries()))
+    for first in range(0, len(entries), AT_ONCE):
+        page = entries[first : first + AT_ONCE]
+        known = await asyncio.gather(*(_has_job(service, entry) for entry in page))
+        for entry, has_job in zip(page, known, strict=True):
+            if not has_job and await _settle_without_job(service, entry):
                 restored.append(entry.job_id)
-        else:
-            if entry.standing == "held":
+            elif has_job and entry.standing == "held":
                 await asyncio.to_thread(service.storage.release, entry.job_id)
     return restored
+
+
+async def _has_job(service: Service, entry: Entry) -> bool:
+    try:
+        await service.queue.inspector.version(entry.job_id)
+    except JobNotFound:
+        return False
+    return True
 
 
 async def _settle_without_job(service: Service, entry: Entry) -> bool:

@@ -22,6 +22,7 @@ from .job import (
     Retention,
     RunnerInfo,
     RunnerRecord,
+    ServerMemory,
     ServerRecord,
     read_spec,
 )
@@ -207,6 +208,15 @@ class Inspector:
         """What has happened in the queue since it exists, counted: enqueued, completed, retried, ..."""
         flat = await self._client.call("HGETALL", self._keys(queue).of("STATISTICS"))
         return {name.decode(): int(n) for name, n in zip(flat[::2], flat[1::2], strict=True)}
+
+    async def memory(self) -> ServerMemory:
+        """Which server answers and what it has seen; see ServerMemory.lost_since."""
+        info = await self._info("server")
+        queues = await self.queues()
+        counters = await self._client.call_together(
+            *(("HGET", self._keys(queue).of("STATISTICS"), "enqueued") for queue in queues)
+        )
+        return ServerMemory(info.get("run_id", ""), sum(int(count or 0) for count in counters))
 
     async def runners(self, queue: str) -> list[RunnerRecord]:
         """The registered runners; those without heartbeat are about to be given up."""

@@ -325,6 +325,22 @@ class Counts(msgspec.Struct, frozen=True):
     cancelled: int
 
 
+class ServerMemory(msgspec.Struct, frozen=True):
+    """What tells a Redis that has lost jobs from one that has not.
+
+    Attributes:
+        server: names one start of one server.
+        enqueued: how many jobs it knows to have been enqueued; only grows.
+    """
+
+    server: str
+    enqueued: int
+
+    def lost_since(self, before: ServerMemory) -> bool:
+        """Whether jobs that were known at an earlier look may be gone."""
+        return self.server != before.server or self.enqueued < before.enqueued
+
+
 class ServerRecord(msgspec.Struct, frozen=True):
     """What matters of the Redis server's own state; sizes in bytes, latency of one call in ms."""
 
