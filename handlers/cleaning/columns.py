@@ -30,10 +30,9 @@ class ColumnPlan(msgspec.Struct, frozen=True):
         kind: what all its cells are, after the change.
         empty: whether it has no value at all.
         notation: of its numbers; None where they stay as they are.
+        simple: whether its numbers can be rewritten all at once.
         order: of its dates; None where they stay as they are.
         with_time: whether its dates carry a time of day.
-        trim, controls, breaks: whether a cell has spaces around it, control characters, line breaks
-            that are not `\\n`.
         suspicious: whether a cell may start a formula.
         ambiguous: why a column of numbers or dates was left alone, empty if it was not.
     """
@@ -41,6 +40,7 @@ class ColumnPlan(msgspec.Struct, frozen=True):
     kind: Kind
     empty: bool
     notation: Notation | None = None
+    simple: bool = False
     order: Order | None = None
     with_time: bool = False
     suspicious: bool = False
@@ -94,7 +94,10 @@ class ColumnProfile:
             notation = numbers.find_notation(self._shapes, evidence, decimal=decimal)
             if notation is not None:
                 return msgspec.structs.replace(
-                    plan, kind="number", notation=None if notation == "plain" else notation
+                    plan,
+                    kind="number",
+                    notation=None if notation == "plain" else notation,
+                    simple=numbers.is_simple(self._shapes),
                 )
             if decimal == "auto" and numbers.find_notation(self._shapes, evidence, decimal="point"):
                 return msgspec.structs.replace(plan, ambiguous="number")

@@ -13,6 +13,7 @@ from collections import Counter
 import msgspec
 
 from handlers.cleaning.failures import CleaningError
+from handlers.cleaning.header import find_title_rows
 from handlers.cleaning.options import DELIMITERS
 
 SAMPLE_RECORDS = 500
@@ -80,7 +81,7 @@ def find_layout(sample: str, *, complete: bool, delimiter: str = "auto", has_hea
         choices = [declared]
     else:
         choices = list(DELIMITERS.values())
-    ranked = [(*_rate(sample, choice), choice) for choice in choices]
+    ranked = [(*_rate(sample, choice, is_given=len(choices) == 1), choice) for choice in choices]
     uniformity, width, best = max(ranked, key=lambda rated: rated[0])
     if uniformity <= 0:
         width, best = 1, NO_DELIMITER
@@ -94,7 +95,7 @@ def find_layout(sample: str, *, complete: bool, delimiter: str = "auto", has_hea
         )
     if uniformity <= 0:
         _refuse_documents(sample)
-    preamble, record = _find_header(records, width)
+    preamble, record = _find_header(records, width, has_header=has_header)
     cells = record.cells
     while len(cells) > width and not cells[-1].strip():
         cells = cells[:-1]
@@ -114,8 +115,12 @@ def _take_declaration(sample: str) -> tuple[str, str]:
     return (found[1], sample[found.end() :]) if found else ("", sample)
 
 
-def _rate(sample: str, delimiter: str) -> tuple[float, int]:
-    """Return how good a delimiter is, 0 for not at all, and how many columns it makes."""
+def _rate(sample: str, delimiter: str, *, is_given: bool) -> tuple[float, int]:
+    """Return how good a delimiter is, 0 for not at all, and how many columns it makes.
+
+    Args:
+        is_given: whether it is the right one for sure.
+    """
     dialect = Dialect(delimiter, _skips_spaces(sample, delimiter), _escapes_quotes(sample, delimiter))
     records = [
         record.cells for record in _records(sample, dialect) if any(cell.strip() for cell in record.cells)
@@ -126,7 +131,7 @@ def _rate(sample: str, delimiter: str) -> tuple[float, int]:
         return 0.0, 1
     # The widest of the common widths: a preamble or a footer is short, a broken row is rare.
     width = max(widths, key=lambda each: (widths[each], each))
-    if widths[width] < alone:
+    if widths[width] < alone and not is_given:
         return 0.0, 1
     share = widths[width] / len(records)
     cells = [cell.strip() for row in records if len(row) == width for cell in row][:2000]
@@ -183,23 +188,28 @@ def _escapes_quotes(sample: str, delimiter: str) -> bool:
     return broken(sample.replace('\\"', '""')) < broken(sample)
 
 
-def _find_header(records: list[_Record], width: int) -> tuple[int, _Record]:
+def _find_header(records: list[_Record], width: int, *, has_header: bool) -> tuple[int, _Record]:
     """Return the number of lines above the header row, and the row."""
+    usual = [record.cells for record in records if len(record.cells) == width]
+    # Rows that end with a delimiter have an empty cell more than the header names.
+    spare = 0
+    while spare < width - 2 and not any(cells[width - 1 - spare].strip() for cells in usual):
+        spare += 1
+    fitting: list[tuple[int, _Record]] = []
     above = 0
     first: tuple[int, _Record] | None = None
     for record in records:
         if any(cell.strip() for cell in record.cells):
-            if len(record.cells) == width:
-                return above, record
             first = first or (above, record)
+            if len(record.cells) >= width - spare:
+                fitting.append((above, record))
             # A wider row is a header with columns that the rows leave out, not a preamble.
-            if len(record.cells) > width:
-                return above, record
-            if above >= _MOST_PREAMBLE_LINES:
+            if above >= _MOST_PREAMBLE_LINES or (len(record.cells) > width and len(fitting) == 1):
                 break
         above += record.lines
     assert first is not None
-    return first
+    titles = find_title_rows([record.cells for _, record in fitting]) if has_header else 0
+    return fitting[titles] if fitting else first
 
 
 def _refuse_documents(sample: str) -> None:

@@ -88,7 +88,7 @@ def find_encoding(path: Path, *, chosen: str = "auto") -> Encoding:
             return marked
         if b"\0" in head and (wide := _by_nul_pattern(head)):
             return wide
-        if head.count(b"\0") > len(head) // 1000:
+        if head.count(b"\0") > 8 + len(head) // 200:
             raise CleaningError(
                 "This is not a text file.",
                 "It holds bytes that no CSV file has. Save it as CSV or XLSX in the program that made it "

@@ -100,6 +100,30 @@ def rewrite_number(text: str, notation: Notation) -> str:
 
 
 _GAPS = re.compile(rf"[{_SPACES}'’]")
+_NO_GAPS = dict.fromkeys(map(ord, f"{_SPACES}'’"))
+
+
+def rewrite_simple(joined: str, notation: Notation) -> str:
+    """Return the texts of many numbers, joined by something no number holds, in the one form.
+
+    Only for columns whose numbers have no sign but a leading `-`, and a digit before the decimal sign.
+    """
+    match notation:
+        case "point":
+            return joined.replace(",", "")
+        case "comma":
+            return joined.replace(".", "").replace(",", ".")
+        case "spaced point":
+            return joined.translate(_NO_GAPS)
+        case "spaced comma":
+            return joined.translate(_NO_GAPS).replace(",", ".")
+        case "plain":
+            return joined
+
+
+def is_simple(shapes: Iterable[str]) -> bool:
+    """Whether `rewrite_simple` is enough for numbers of these shapes."""
+    return all(shape.lstrip("-")[0] == "9" and shape[-1] == "9" for shape in shapes)
 
 
 def _notation_of(bodies: set[str], evidence: NumberEvidence, decimal: str) -> Notation | None:

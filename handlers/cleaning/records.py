@@ -1,9 +1,9 @@
 """Cuts text into rows of equal width, fast where the text is plain and carefully where it is not.
 
-Most lines of most files hold no quote: they are cut by `str.split`, all lines of a block at once. Lines
-with quotes go through the `csv` module. Where that stumbles, or a cell has several lines, the block is
-read record by record, and what cannot be read is set aside, one line at a time, so that a quote that is
-never closed costs its own line and not the rest of the file.
+Most lines of most files hold no quote, or quotes around whole cells: they are cut by `str.split`, all
+lines of a block at once. Lines with quotes inside quotes go through the `csv` module. Where that stumbles,
+or a cell has several lines, the block is read record by record, and what cannot be read is set aside, one
+line at a time, so that a quote that is never closed costs its own line and not the rest of the file.
 """
 
 import csv
@@ -23,8 +23,6 @@ from handlers.cleaning.dialect import Dialect
 CELL_END = "\x1f"
 ROW_END = "\x1e"
 MAX_OPEN_RECORD = 1 << 20  # characters that a quoted cell may stay open
-
-_QUOTED_SHARE = 0.5
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -78,26 +76,53 @@ class Cutter:
             plain += "\n"
         if '"' not in plain:
             return self._cut_plain(plain, self._dialect.delimiter, first_line)
-        lines = plain.split("\n")
-        lines.pop()
-        quoted = [index for index, line in enumerate(lines) if '"' in line]
-        # Every line with a quote must be a record of its own: then no other line is inside quotes either.
-        parsed = self._parse_lines([lines[index] for index in quoted])
-        if parsed is None:
+        unquoted = self._unquote(plain)
+        if unquoted is None:
             return self._cut_records(text, first_line=first_line, final=final)
-        if len(quoted) > _QUOTED_SHARE * len(lines):
-            whole = parsed if len(quoted) == len(lines) else self._parse_lines(lines)
-            if whole is None:
-                return self._cut_records(text, first_line=first_line, final=final)
-            return self._sort_out(whole, range(first_line, first_line + len(lines)), len(lines))
-        for index in quoted:
+        return self._cut_plain(unquoted, CELL_END, first_line)
+
+    def _unquote(self, text: str) -> str | None:
+        """Return lines with their quotes resolved and `CELL_END` between cells; None where that takes care.
+
+        It does where a quoted cell spans lines or a quote stands where it should not.
+        """
+        if '""' not in text:
+            return self._resolve_quotes(text)
+        # Two quotes are a quote inside a cell or an empty cell; telling them apart is csv's business.
+        lines = text.split("\n")
+        doubled = [index for index, line in enumerate(lines) if '""' in line]
+        # Every such line must be a record of its own: then no other line is inside its quotes either.
+        parsed = self._parse_lines([lines[index] for index in doubled])
+        if parsed is None:
+            return None
+        for index in doubled:
             lines[index] = ""
-        plain = "\n".join(lines)
-        lines = plain.replace(self._dialect.delimiter, CELL_END).split("\n")
-        for index, cells in zip(quoted, parsed, strict=True):
+        resolved = self._resolve_quotes("\n".join(lines))
+        if resolved is None:
+            return None
+        lines = resolved.split("\n")
+        for index, cells in zip(doubled, parsed, strict=True):
             lines[index] = CELL_END.join(cells)
-        lines.append("")
-        return self._cut_plain("\n".join(lines), CELL_END, first_line)
+        return "\n".join(lines)
+
+    def _resolve_quotes(self, text: str) -> str | None:
+        """Resolve quotes of which no two stand together.
+
+        Cut at the quotes, every second piece is the content of a cell and the others are what is between.
+        """
+        delimiter = self._dialect.delimiter
+        pieces = text.split('"')
+        between = ROW_END.join(pieces[::2])
+        if len(pieces) % 2 == 0 or between.count("\n") != text.count("\n"):
+            return None
+        quotes = len(pieces) // 2
+        opened = between.count(delimiter + ROW_END) + between.count("\n" + ROW_END)
+        closed = between.count(ROW_END + delimiter) + between.count(ROW_END + "\n")
+        # The text ends with a line end, so a quote cannot be the last of it, but the first.
+        if opened + between.startswith(ROW_END) != quotes or closed != quotes:
+            return None
+        pieces[::2] = between.replace(delimiter, CELL_END).split(ROW_END)
+        return "".join(pieces)
 
     def _parse_lines(self, lines: list[str]) -> list[list[str]] | None:
         """Parse lines of which each must be one record; None where one is not."""
@@ -119,14 +144,15 @@ class Cutter:
         """Cut lines without quotes. The text ends with a line end."""
         width = self._width
         count = text.count("\n")
-        cells = text.replace("\n", delimiter + ROW_END + delimiter).split(delimiter)
-        if len(cells) == count * (width + 1) + 1 and cells[width :: width + 1].count(ROW_END) == count:
-            cells.pop()
-            return Rows(
-                [cells[index :: width + 1] for index in range(width)],
-                range(first_line, first_line + count),
-                lines=count,
-            )
+        if text.count(delimiter) == count * (width - 1):
+            cells = text.replace("\n", delimiter + ROW_END + delimiter).split(delimiter)
+            if cells[width :: width + 1].count(ROW_END) == count:
+                cells.pop()
+                return Rows(
+                    [cells[index :: width + 1] for index in range(width)],
+                    range(first_line, first_line + count),
+                    lines=count,
+                )
         lines = text.split("\n")
         lines.pop()
         fits = [number == width - 1 for number in map(methodcaller("count", delimiter), lines)]

@@ -129,6 +129,8 @@ class Tally:
         self, rule: str, column: int, rows: Sequence[int], before: Sequence[str], after: Sequence[str]
     ) -> bool:
         """Count the cells of a column that differ; returns whether there are any."""
+        if before == after:
+            return False
         changed = list(map(ne, before, after))
         number = sum(changed)
         if not number:

@@ -19,6 +19,7 @@ _HARMLESS = re.compile(r"[+\-] ?[$€£¥₩₹]? ?[\d.,']*\d(?:[eE][+\-]?\d+)?(
 
 MOST_CHARACTERS_IN_XLSX_CELL = 32_767
 _MEMORY = 50_000
+_CELL = "\x1f"
 
 
 def name_columns(header: Sequence[str], *, named: bool, escape: bool) -> list[str]:
@@ -221,6 +222,11 @@ class Rewriter:
                 self._tally.compare("formulas", index, rows, cells, escaped)
                 return escaped
             return cells
+        if plan.notation is not None and plan.simple:
+            joined = numbers.rewrite_simple(_CELL.join(cells), plan.notation)
+            written = joined.split(_CELL) if cells else []
+            self._tally.compare("numbers", index, rows, cells, written)
+            return written
         known = self._known[index]
         if len(known) > _MEMORY:
             known.clear()

@@ -13,6 +13,7 @@ from typing import Any
 
 from handlers.cleaning.batches import Batch, Description, Native, Reject
 from handlers.cleaning.failures import CleaningError
+from handlers.cleaning.header import find_title_rows
 from handlers.cleaning.options import CleaningOptions
 from handlers.cleaning.report import list_names
 from handlers.cleaning.workbook_archive import MAX_SHARED_BYTES, Archive, damaged
@@ -222,17 +223,6 @@ class WorkbookTable:
         )
         number, header = first[above]
         return rejects, number, header
-
-
-def find_title_rows(rows: Sequence[Sequence[str]]) -> int:
-    """Say how many of the first rows of a table are titles above its header, each in one cell."""
-    filled = [sum(1 for cell in row if cell.strip()) for row in rows]
-    if max(filled, default=0) < 3:
-        return 0
-    for index, number in enumerate(filled):
-        if number > 1:
-            return index
-    return 0
 
 
 def _named(sheets: list[Sheet], wanted: str) -> Sheet:
