@@ -93,12 +93,13 @@ def open_context(browser: "Browser", service: Service) -> "Iterator[Callable[...
 
 @pytest.fixture
 def open_page(open_context: "Callable[..., BrowserContext]") -> "Iterator[Callable[..., Page]]":
-    """Open the page as a new person; fails the test when a script of the page threw an error."""
+    """Open the page as a new person; fails the test when a script threw an error or broke the policy."""
     errors: list[str] = []
 
     def open_one(path: str = "/", **options: object) -> "Page":
         page = open_context(**options).new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if "Security Policy" in line.text else None)
         page.goto(path)
         page.locator("#send-button:visible, #token:visible").wait_for()
         return page

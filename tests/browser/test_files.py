@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.tables import write_messy_csv
 from tests.service.service import wait_until
@@ -130,3 +130,31 @@ def test_an_upload_that_was_cut_is_tried_again_and_makes_one_job(page: Page, tmp
     expect(page.locator("#uploads > li")).to_have_count(0)
     jobs = page.evaluate("fetch('/api/jobs').then((answer) => answer.json())")["items"]
     assert [job["file"]["name"] for job in jobs] == ["cut.csv"]
+
+
+def test_an_upload_can_be_cancelled_and_leaves_nothing(page: Page, tmp_path: Path) -> None:
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    line.send("Network.emulateNetworkConditions", {**SLOW_LINE, "uploadThroughput": 20_000})
+    page.get_by_label("Choose files").set_input_files(write_messy_csv(tmp_path / "long.csv"))
+    page.get_by_role("button", name="Send 1 file").click()
+
+    page.get_by_role("button", name="Cancel the upload of long.csv").click()
+
+    expect(page.locator("#uploads > li")).to_have_count(0)
+    expect(page.get_by_text("No jobs yet")).to_be_visible()
+
+
+def test_without_scripts_a_plain_form_sends_the_file(
+    open_context: Callable[..., BrowserContext], tmp_path: Path, keep_picture: Callable[[Page, str], None]
+) -> None:
+    page = open_context(java_script_enabled=False).new_page()
+    page.goto("/")
+    keep_picture(page, "without-scripts")
+
+    page.get_by_label("File (CSV or XLSX)").set_input_files(write_messy_csv(tmp_path / "plain.csv", rows=10))
+    with page.expect_response("**/api/upload") as answering:
+        page.get_by_role("button", name="Send").click()
+
+    assert answering.value.status == 202
+    assert answering.value.json()["file"]["name"] == "plain.csv"

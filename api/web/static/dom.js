@@ -23,7 +23,7 @@ export function el(tag, properties = {}, ...children) {
 }
 
 /**
- * An icon of the sprite; words beside it always say the same, so that readers skip it.
+ * An icon of the sprite in index.html; words beside it always say the same, so that readers skip it.
  * @param {string} name
  */
 export function icon(name) {
@@ -39,7 +39,7 @@ export function icon(name) {
 
 /** @param {SVGElement} svg @param {string} name */
 export function setIcon(svg, name) {
-  const href = `/static/icons/icons.svg#${name}`;
+  const href = `#icon-${name}`;
   const use = /** @type {Element} */ (svg.firstChild);
   if (use.getAttribute("href") !== href) use.setAttribute("href", href);
 }
