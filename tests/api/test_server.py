@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import config
 from api import protocol
 from launch.private_redis import PrivateRedis
 from queuecore import Registry
+from tests.api.process import Process
 from tests.api.site import CSV, Served, serve, until
 
 RAW = "/api/upload?name=data.csv&kind=rows.count"
@@ -158,38 +157,10 @@ async def test_slow_clients_do_not_disturb_others(served: Served) -> None:
     await until("nothing is left", lambda: served.site.files() == [])
 
 
-class Process:
-    """`python -m api` as a process of its own."""
-
-    def __init__(self, directory: Path, redis_url: str) -> None:
-        environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("QUEUECORE_")},
-            "REDIS_URL": redis_url,
-            "DATA_DIR": str(directory),
-            "PORT": "0",
-            "QUEUECORE_WORKER_HANDLERS": "handlers.demo_sleep",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "api"], env=environ, stderr=subprocess.PIPE, text=True
-        )
-
-    def wait_for(self, text: str) -> str:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if text in line:
-                return line
-        raise AssertionError(f"the process ended without saying {text!r}")
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
 def test_the_command_serves_and_ends_with_0_at_sigterm(tmp_path: Path, redis_url: str) -> None:
     running = Process(tmp_path, redis_url)
     try:
-        line = running.wait_for("running on")
-        address = line.partition("running on ")[2].split(" ")[0]
+        address = running.wait_for_address()
         assert httpx.get(f"{address}/health/ready").status_code == 200
         job = httpx.post(f"{address}/api/jobs", json={"kind": "demo.sleep", "args": {}})
         assert job.status_code == 202, job.text
