@@ -41,6 +41,7 @@ class RecoveryManager:
         self._broker = broker
         self._queues = queues
         self._ttl = ttl
+        self._deferred: set[str] = set()
 
     async def run(self) -> None:
         """Keep watch until cancelled."""
@@ -72,8 +73,11 @@ class RecoveryManager:
         died; then nobody is judged for the time that a heartbeat lives.
         """
         if not await self._broker.recovery_tick(queue, ttl=self._ttl):
-            event(logger, logging.INFO, "recovery.deferred", queue=queue, suspects=len(suspects))
+            if queue not in self._deferred:
+                self._deferred.add(queue)
+                event(logger, logging.INFO, "recovery.deferred", queue=queue, suspects=len(suspects))
             return
+        self._deferred.discard(queue)
         error = runner_died(f"gave no sign of life for {self._ttl:g} s")
         for runner_id in suspects:
             await self._recover(queue, runner_id, error, seen_dead=False)

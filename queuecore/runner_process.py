@@ -40,6 +40,7 @@ class RunnerProcess:
         unfit: why it cannot run, None as long as it can.
         pulse: what it said of itself last.
         waiting: attempts that it has claimed but not begun, (job id, number).
+        heard_of: whether it has said anything yet.
         started_at, heard_at: on the event loop's clock.
     """
 
@@ -53,6 +54,7 @@ class RunnerProcess:
         self.waiting: list[tuple[str, int]] = []
         self.started_at = now
         self.heard_at = now
+        self.heard_of = False
         self.draining = False
         self.killed_for: str | None = None
         self._process = process
@@ -133,6 +135,7 @@ class RunnerProcess:
 
     def _receive(self, message: FromRunner) -> None:
         self.heard_at = asyncio.get_running_loop().time()
+        self.heard_of = True
         match message:
             case Ready():
                 self.ready = True

@@ -33,6 +33,8 @@ from .schedule import Hooks, Pruner
 logger = logging.getLogger("queuecore.supervisor")
 
 WATCH_SECONDS = 1.0
+# Handlers may take their time to load.
+START_SECONDS = 60.0
 BURST_SECONDS = 0.25
 # A runner that dies younger than this is started again after a pause, which doubles each time.
 YOUNG_SECONDS = 5.0
@@ -171,7 +173,7 @@ class Supervisor:
                 if runner.suspended:
                     # Its silence is not its fault; it is counted anew from when it goes on.
                     runner.heard_at = now
-                elif now - runner.heard_at > timeout:
+                elif now - runner.heard_at > (timeout if runner.heard_of else max(timeout, START_SECONDS)):
                     event(logger, logging.ERROR, "runner.stalled", runner=runner.id, seconds=timeout)
                     runner.kill(f"was killed because its event loop had been blocked for {timeout:g} s")
 

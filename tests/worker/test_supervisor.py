@@ -83,8 +83,8 @@ async def test_rolling_restarts_under_load_lose_and_double_nothing(
     mark = registry["test.mark"]
     jobs = await asyncio.gather(*(queue.enqueue(mark, path=str(marks), seconds=0.1) for _ in range(300)))
 
-    for _ in range(2):
-        await asyncio.sleep(0.8)
+    for restart in range(1, 3):
+        await _at_work(worker, marks, lines=40 * restart)
         successor = start_worker(slots=10, grace=3.0)
         worker.signal(signal.SIGTERM)
         assert worker.wait() == 0
@@ -208,7 +208,16 @@ async def _all_in(jobs: list[Job[Any]], state: State) -> None:
     async def look() -> bool:
         return all([(await job.record()).state is state for job in jobs])
 
-    await eventually(look, f"all are {state}")
+    await eventually(look, f"all are {state}", within=30.0)
+
+
+async def _at_work(worker: Worker, marks: Path, *, lines: int) -> None:
+    def look() -> bool:
+        if "runner.ready" not in worker.log() or not marks.exists():
+            return False
+        return len(marks.read_text().splitlines()) >= lines
+
+    await eventually(look, "the worker is at work", within=30.0)
 
 
 async def _attempt(job: Job[Any], number: int) -> bool:
