@@ -1,1 +1,1 @@
-"""The benchmark: `python -m bench`, or `python -m bench --quick` in under three minutes. See bench/README.md."""
+"""The benchmark: `python -m bench`, or `python -m bench --quick`. See bench/README.md."""

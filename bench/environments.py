@@ -1,4 +1,4 @@
-"""Gives each peer an environment of its own under `.bench/`, with the versions that are pinned in `bench/peers`."""
+"""Gives each peer an environment of its own under `.bench/`, with the versions that `bench/peers` pins."""
 
 import hashlib
 import shutil
@@ -61,7 +61,9 @@ def _install_python(pins: Path, directory: Path) -> None:
 
 def _install_node(pins: Path, directory: Path) -> None:
     if shutil.which("npm") is None:
-        raise EnvironmentFailed("BullMQ needs node and npm on the path: install them, or use --without bullmq")
+        raise EnvironmentFailed(
+            "BullMQ needs node and npm on the path: install them, or use --without bullmq"
+        )
     shutil.copy(pins, directory / "package.json")
     _run(["npm", "install", "--silent", "--no-package-lock", "--no-audit", "--prefix", str(directory)])
 

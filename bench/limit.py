@@ -48,7 +48,9 @@ def _fill(redis: BenchRedis, jobs: int) -> None:
     for first in range(0, jobs, 1000):
         tokens = [f"{number:022d}" for number in range(first, first + 1000)]
         commands = [
-            encode("HSET", f"limit:{{q}}:job:{token}", "s", "queued", "p", SPEC, "c", "1700000000000", "n", token)
+            encode(
+                "HSET", f"limit:{{q}}:job:{token}", "s", "queued", "p", SPEC, "c", "1700000000000", "n", token
+            )
             for token in tokens
         ]
         commands.append(encode("RPUSH", "limit:{q}:line", *tokens))
@@ -82,4 +84,3 @@ def _round_trip(redis: BenchRedis) -> float:
         redis.wire.call("PING")
         times.append(time.perf_counter() - began)
     return sorted(times)[ROUND_TRIPS // 2]
-

@@ -42,7 +42,7 @@ def enqueue(redis: BenchRedis, system: System) -> Values:
 def drain(
     redis: BenchRedis, system: System, *, jobs: int | None = None, kind: str = "noop", runners: int = 1
 ) -> Values:
-    """Jobs a second that one worker takes from a full queue, from its first to its last; and what Redis did."""
+    """Jobs a second that a worker takes from a full queue, from its first to its last, and what Redis did."""
     jobs = jobs or system.drain
     redis.empty()
     ask(system, "fill", redis.url, kind=kind, count=jobs)
@@ -76,11 +76,12 @@ def memory_and_idling(redis: BenchRedis, system: System) -> Values:
         running.wait_for(jobs)
         running.reading().check_exactly_once(0, jobs)
         time.sleep(1.0)  # what a worker does after its last job is over by then
-        values |= _idling(redis, running)
+        values |= idling(redis, running)
     return values | {"finished_bytes": redis.weigh_and_empty() / jobs}
 
 
-def _idling(redis: BenchRedis, running: Worker) -> Values:
+def idling(redis: BenchRedis, running: Worker) -> Values:
+    """Commands a second that a worker without work sends, and what it and Redis use of a core."""
     cpu, redis_cpu = running.cpu_seconds(), redis.usage().cpu
     with Wire(redis.port) as wire:
         seen = wire.watch(IDLE_SECONDS)
@@ -93,7 +94,7 @@ def _idling(redis: BenchRedis, running: Worker) -> Values:
 
 
 def latency(redis: BenchRedis, system: System) -> Values:
-    """Milliseconds from enqueueing, on an idle worker, to the handler's start and to the result at the producer."""
+    """Milliseconds from enqueueing, on an idle worker, to the handler's start and the result at the producer."""
     redis.empty()
     with worker(system, redis.url, capacity=LATENCY_JOBS) as running:
         answer = ask(system, "latency", redis.url, count=LATENCY_JOBS)
@@ -106,10 +107,10 @@ def latency(redis: BenchRedis, system: System) -> Values:
     starts = [begin - sent for begin, sent in zip(reading.begins, enqueued, strict=False)][skipped:]
     results = [here - sent for here, sent in zip(received, enqueued, strict=True)][skipped:]
     return {
-        "start_p50_ms": _percentile(starts, 50) * 1e3,
-        "start_p99_ms": _percentile(starts, 99) * 1e3,
-        "result_p50_ms": _percentile(results, 50) * 1e3,
-        "result_p99_ms": _percentile(results, 99) * 1e3,
+        "start_p50_ms": percentile(starts, 50) * 1e3,
+        "start_p99_ms": percentile(starts, 99) * 1e3,
+        "result_p50_ms": percentile(results, 50) * 1e3,
+        "result_p99_ms": percentile(results, 99) * 1e3,
     }
 
 
@@ -125,7 +126,7 @@ def latency_under_load(redis: BenchRedis, system: System, *, rate: float) -> Val
         reading = running.reading()
         reading.check_exactly_once(0, jobs + 1)
     waits = [begin - sent for begin, sent in zip(reading.begins[1:], answer["enqueued"], strict=True)]
-    return {"loaded_p50_ms": _percentile(waits, 50) * 1e3, "loaded_p99_ms": _percentile(waits, 99) * 1e3}
+    return {"loaded_p50_ms": percentile(waits, 50) * 1e3, "loaded_p99_ms": percentile(waits, 99) * 1e3}
 
 
 def sleepers(redis: BenchRedis, system: System) -> Values:
@@ -152,7 +153,8 @@ def overhead(redis: BenchRedis, system: System, *, kind: str, jobs: int, warm_up
     return {f"{kind}_us": (begins[-1] - begins[warm_up]) / (jobs - warm_up - 1) * 1e6}
 
 
-def _percentile(values: list[float], percent: int) -> float:
+def percentile(values: list[float], percent: int) -> float:
+    """The value that so many per cent of the values stay below."""
     if len(values) < 2:
         raise SystemBroken(f"only {len(values)} values")
     return quantiles(values, n=100, method="inclusive")[percent - 1]

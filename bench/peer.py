@@ -72,7 +72,9 @@ def main(make: Callable[[str], Adapter], work: Callable[[Work], None], run: Run 
         run: runs a coroutine; that of uvloop for the systems that gain from it.
     """
     parser = argparse.ArgumentParser()
-    parser.add_argument("action", choices=["work", "one-by-one", "concurrent", "bulk", "fill", "latency", "load"])
+    parser.add_argument(
+        "action", choices=["work", "one-by-one", "concurrent", "bulk", "fill", "latency", "load"]
+    )
     parser.add_argument("url")
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("--kind", default="noop")

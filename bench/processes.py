@@ -114,7 +114,9 @@ def cpu_seconds(pid: int) -> float:
 
 def descendants(pid: int) -> list[int]:
     """A process and all below it."""
-    parents = {int(entry.name): _stat(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+    parents = {
+        int(entry.name): _stat(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit()
+    }
     found = [pid]
     for parent in found:
         found += [child for child, fields in parents.items() if fields and int(fields[1]) == parent]

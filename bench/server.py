@@ -41,7 +41,13 @@ class Usage(NamedTuple):
 
     def since(self, before: "Usage") -> "Usage":
         """What was done from `before` to now."""
-        return Usage(*(now - then for now, then in zip(self, before, strict=True)))
+        return Usage(
+            self.cpu - before.cpu,
+            self.reads - before.reads,
+            self.scripts - before.scripts,
+            self.script_seconds - before.script_seconds,
+            self.commands - before.commands,
+        )
 
 
 class BenchRedis:

@@ -40,7 +40,9 @@ class System(NamedTuple):
     @property
     def python(self) -> Path:
         """The Python of its environment; our own system needs no other than this one."""
-        return Path(sys.executable) if self.name == "queuecore" else ENVIRONMENTS / self.name / "bin" / "python"
+        return (
+            Path(sys.executable) if self.name == "queuecore" else ENVIRONMENTS / self.name / "bin" / "python"
+        )
 
     @property
     def settings(self) -> str:

@@ -1,7 +1,8 @@
 # mypy: disable-error-code="import-not-found"
-"""arq: uvloop, hiredis, a look at the queue every 10 ms (its default is 500), results kept an hour, not logged."""
+"""arq: uvloop, hiredis, a look at the queue every 10 ms instead of 500, results kept an hour, not logged."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import uvloop
@@ -50,10 +51,8 @@ def work(order: peer.Work) -> None:
         )
         await worker.async_run()
 
-    try:
+    with contextlib.suppress(asyncio.CancelledError):  # its way to end at a signal
         uvloop.run(run())
-    except asyncio.CancelledError:
-        pass  # its way to end at a signal
 
 
 if __name__ == "__main__":

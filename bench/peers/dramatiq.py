@@ -4,11 +4,12 @@
 import signal
 from typing import Any
 
-from bench import handlers, peer
 from dramatiq import Worker, actor, set_broker
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
+
+from bench import handlers, peer
 
 THREADS = 8
 

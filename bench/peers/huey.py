@@ -1,5 +1,5 @@
 # mypy: disable-error-code="import-not-found"
-"""huey: 8 threads, blocking pop, hiredis, results kept, no periodic tasks. It acknowledges nothing: a crash loses jobs."""
+"""huey: 8 threads, hiredis, results kept, no periodic tasks. It acknowledges nothing: a crash loses jobs."""
 
 import logging
 from typing import Any

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="import-not-found"
-"""SAQ: uvloop, hiredis, 400 connections, 100 calls at once, no time limit, results kept an hour, asked for every ms."""
+"""SAQ: uvloop, hiredis, 400 connections, no time limit, results kept an hour, asked for every ms."""
 
 import asyncio
 from typing import Any

@@ -1,7 +1,8 @@
 # mypy: disable-error-code="import-not-found"
-"""taskiq with taskiq-redis streams: uvloop, hiredis, 100 fetched ahead, arguments not validated, results kept an hour."""
+"""taskiq-redis, streams: uvloop, hiredis, 100 fetched ahead, arguments not validated, results kept an hour."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import uvloop
@@ -42,10 +43,8 @@ def work(order: peer.Work) -> None:
             broker, validate_params=False, max_async_tasks=order.concurrency, max_prefetch=order.concurrency
         )
 
-    try:
+    with contextlib.suppress(asyncio.CancelledError):  # its way to end at a signal
         uvloop.run(run())
-    except asyncio.CancelledError:
-        pass  # its way to end
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""What the service is compared with: one Starlette route that answers with one HGETALL, with nothing around it.
+
+It has the event loop, HTTP parser, JSON encoder and Redis connection of the service, so that what differs is
+what the service does. `python -m bench.bare_route REDIS_URL PORT`
+"""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from queuecore.client import Client
+from queuecore.keys import Keys, split_job_id
+
+encode = msgspec.json.Encoder().encode
+
+
+def make_app(url: str) -> Starlette:
+    client = Client(url, name="bare", patience=1.0)
+
+    async def show(request: Request) -> Response:
+        queue, token = split_job_id(request.path_params["id"])
+        flat = await client.call("HGETALL", Keys("qc", queue).of("JOB", token))
+        fields = {
+            name.decode(): value.decode("latin1") for name, value in zip(flat[::2], flat[1::2], strict=True)
+        }
+        return Response(encode(fields), media_type="application/json")
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await client.close()
+
+    return Starlette(routes=[Route("/bare/{id}", show)], lifespan=lifespan)
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        make_app(sys.argv[1]),
+        host="127.0.0.1",
+        port=int(sys.argv[2]),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+    )

@@ -1,0 +1,188 @@
+"""Whether queuecore stays as fast with much of everything: a million jobs, delayed ones, many workers."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from statistics import median
+from typing import Any, Final
+
+import uvloop
+
+from bench import queuecore_handlers
+from bench.measures import Values, idling, percentile
+from bench.processes import worker
+from bench.server import BenchRedis
+from bench.systems import QUEUECORE
+from queuecore import JobRequest, Queue, Registry, State
+from queuecore.broker import Broker
+from queuecore.inspector import Cursor
+from queuecore.job import Completed, Outcome, RunnerInfo
+
+SHALLOW: Final = 10_000
+DEEP: Final = 1_000_000
+WINDOW: Final = 10_000
+WINDOWS: Final = 5
+OWNED: Final = 20_000  # of the deep queue's jobs belong to one owner whose list is asked for
+QUESTIONS: Final = 1_000
+DELAYED: Final = 100_000
+CLAIM_LOOPS: Final = 100
+CLAIM_JOBS: Final = 100_000
+BATCH: Final = 100
+CHUNK: Final = 5_000
+
+
+def depth(redis: BenchRedis, *, deep: int = DEEP) -> Values:
+    """Enqueueing and draining with a shallow and a deep queue, and what questions take with a deep one."""
+    values: Values = {}
+    for name, jobs in (("shallow", SHALLOW), ("deep", deep)):
+        redis.empty()
+        values |= {f"{name}_{key}": value for key, value in uvloop.run(_enqueue(redis.url, jobs)).items()}
+        if name == "deep":
+            values |= uvloop.run(_questions(redis.url))
+        values[f"{name}_drain_per_s"] = _drain(redis, deep=name == "deep", jobs=jobs)
+    redis.empty()
+    return values
+
+
+async def _enqueue(url: str, jobs: int) -> Values:
+    """Fill the queue, then measure what further jobs cost."""
+    registry = Registry.load([queuecore_handlers.__name__])
+    async with Queue.connect(url, registry=registry) as queue:
+        noop = registry["bench.noop"]
+        owned = min(OWNED, jobs // 2)
+        for first in range(0, jobs, CHUNK):
+            owner = "bench" if first < owned else ""
+            await queue.enqueue_many(
+                [
+                    JobRequest(kind="bench.noop", args={"number": number}, owner=owner)
+                    for number in range(first, first + CHUNK)
+                ]
+            )
+        extra = [JobRequest(kind="bench.noop", args={"number": jobs + number}) for number in range(WINDOW)]
+        many = []
+        for _ in range(WINDOWS):
+            began = time.perf_counter()
+            await queue.enqueue_many(extra)
+            many.append(WINDOW / (time.perf_counter() - began))
+        began = time.perf_counter()
+        for number in range(QUESTIONS):
+            await queue.enqueue(noop, number=jobs + number)
+        one = QUESTIONS / (time.perf_counter() - began)
+    return {"enqueue_bulk_per_s": median(many), "enqueue_one_per_s": one}
+
+
+async def _questions(url: str) -> Values:
+    """The 99th percentile of what the pages and the API ask, one question at a time."""
+    chance = random.Random(1)
+    async with Queue.connect(url, registry=Registry.load([queuecore_handlers.__name__])) as queue:
+        inspector = queue.inspector
+        length = (await inspector.counts("default")).queued
+        some = await inspector.in_state("default", State.QUEUED, offset=length // 2, limit=2 * QUESTIONS)
+        records = chance.sample(some, QUESTIONS)
+        newest = await inspector.owned("bench", limit=25)
+        owned = [Cursor(record.created_ms, record.id) for record in newest]
+
+        async def p99(ask: Callable[[int], Awaitable[Any]]) -> float:
+            times = []
+            for number in range(QUESTIONS):
+                began = time.perf_counter()
+                await ask(number)
+                times.append(time.perf_counter() - began)
+            return percentile(times, 99) * 1e3
+
+        return {
+            "status_p99_ms": await p99(lambda number: inspector.job(records[number].id)),
+            "position_p99_ms": await p99(lambda number: inspector.position(records[number])),
+            "list_owned_p99_ms": await p99(
+                lambda number: inspector.owned("bench", before=owned[number % 25], limit=25)
+            ),
+            "list_queued_p99_ms": await p99(
+                lambda number: inspector.in_state("default", State.QUEUED, offset=number * 25, limit=25)
+            ),
+            "cancel_p99_ms": await p99(lambda number: queue.cancel(records[number].id)),
+        }
+
+
+def _drain(redis: BenchRedis, *, deep: bool, jobs: int) -> float:
+    """Jobs a second, the median of several windows of one size; a shallow queue has one window a worker."""
+    rates = []
+    if deep:
+        with worker(QUEUECORE, redis.url, capacity=jobs + WINDOW) as running:
+            running.wait_for(WINDOW * WINDOWS)
+            reading = running.reading()
+        for first in range(0, WINDOW * WINDOWS, WINDOW):
+            rates.append(WINDOW / reading.span(first, first + WINDOW))
+        return median(rates)
+    for _ in range(WINDOWS):
+        redis.empty()
+        uvloop.run(_fill(redis.url, jobs))
+        with worker(QUEUECORE, redis.url, capacity=jobs) as running:
+            running.wait_for(WINDOW)
+            rates.append(WINDOW / running.reading().span(0, WINDOW))
+    return median(rates)
+
+
+async def _fill(url: str, jobs: int, *, delay: float = 0.0) -> None:
+    async with Queue.connect(url, registry=Registry.load([queuecore_handlers.__name__])) as queue:
+        for first in range(0, jobs, CHUNK):
+            await queue.enqueue_many(
+                [
+                    JobRequest(kind="bench.noop", args={"number": number}, delay=delay)
+                    for number in range(first, min(jobs, first + CHUNK))
+                ]
+            )
+
+
+def delayed(redis: BenchRedis, *, jobs: int = DELAYED) -> Values:
+    """What a worker without work costs, and what it costs while many jobs are scheduled for later."""
+    values: Values = {}
+    for name, count in (("without_delayed", 0), ("with_delayed", jobs)):
+        redis.empty()
+        uvloop.run(_fill(redis.url, count, delay=3600.0))
+        uvloop.run(_fill(redis.url, 1))
+        with worker(QUEUECORE, redis.url, capacity=1) as running:
+            running.wait_for(1)
+            time.sleep(1.5)  # its other processes start too, and it looks at everything once
+            values |= {f"{name}_{key}": value for key, value in idling(redis, running).items()}
+    redis.empty()
+    return values
+
+
+def claim_loops(redis: BenchRedis, *, jobs: int = CLAIM_JOBS) -> Values:
+    """Jobs a second of one claim loop and of a hundred on one queue, each with its own connection, no handlers."""
+    values: Values = {}
+    for name, loops in (("one_loop_per_s", 1), ("many_loops_per_s", CLAIM_LOOPS)):
+        redis.empty()
+        uvloop.run(_fill(redis.url, jobs))
+        values[name] = uvloop.run(_run_loops(redis.url, loops, jobs))
+    redis.empty()
+    return values
+
+
+async def _run_loops(url: str, loops: int, jobs: int) -> float:
+    brokers = [Broker.connect(url, name=f"loop{number}") for number in range(loops)]
+    for number, broker in enumerate(brokers):
+        runner = RunnerInfo(id=f"loop.{number}", worker="bench", host="bench", pid=1, slots=BATCH)
+        await broker.register("default", runner, ttl=600.0)
+    left = jobs
+
+    async def loop(broker: Broker, runner_id: str, lane: int) -> None:
+        nonlocal left
+        outcomes: list[Outcome] = []
+        while outcomes or left > 0:
+            advance = await broker.advance("default", runner_id, lane=lane, outcomes=outcomes, slots=BATCH)
+            outcomes = [Completed(claim.id, claim.attempt, b"\xc0") for claim in advance.claims]
+            left -= len(outcomes)
+
+    began = time.perf_counter()
+    # A runner keeps two calls under way, so that Redis works while Python does; so does the single loop here.
+    lanes = 2 if loops == 1 else 1
+    async with asyncio.TaskGroup() as group:
+        for number, broker in enumerate(brokers):
+            for lane in range(lanes):
+                group.create_task(loop(broker, f"loop.{number}", lane))
+    rate = jobs / (time.perf_counter() - began)
+    for broker in brokers:
+        await broker.close()
+    return rate
