@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from launch.private_redis import PrivateRedis
-from tests.launch.running import Launched, is_running, wait_until
+from tests.launch.running import ROOT, Launched, is_running, wait_until
 
 pytestmark = pytest.mark.fault
 
@@ -219,8 +219,16 @@ def test_a_hangup_reloads_what_can_change(launch: Launch, tmp_path: Path) -> Non
 
 
 def test_make_run_is_this_command() -> None:
+    # The tests may themselves run under make, which would hand its flags down.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
     printed = subprocess.run(
-        ["make", "--dry-run", "--always-make", "run", "PORT=1"], capture_output=True, text=True, check=True
+        ["make", "--dry-run", "run", "PORT=1"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
     assert printed.rstrip().endswith(".venv/bin/python -m launch")
