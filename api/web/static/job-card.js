@@ -181,10 +181,8 @@ export function makeJobCard(first, { titleOf }) {
     element.dataset.state = job.state;
     setIcon(symbol, ICONS[job.state] ?? "waiting");
     setText(state, job.cancel_requested && !final ? "Cancelling" : (STATES[job.state] ?? job.state));
-    setText(
-      about,
-      ` · ${job.file ? `${titleOf(job.kind)} · ${size(job.file.size)}` : optionsInWords(job.args)}`,
-    );
+    const given = job.file ? `${titleOf(job.kind)} · ${size(job.file.size)}` : optionsInWords(job.args);
+    setText(about, given && ` · ${given}`);
 
     download.hidden = !job.links.result;
     if (job.links.result) setAttribute(download, "href", job.links.result);
@@ -197,10 +195,7 @@ export function makeJobCard(first, { titleOf }) {
     if (!final) showProgress();
     show(note, final ? "" : pastTrouble());
     show(failure, job.state === "failed" ? failureText() : "");
-    show(
-      summary,
-      job.state === "completed" ? [...summaryOf(job), tookText()].filter(Boolean).join(" · ") : "",
-    );
+    show(summary, job.state === "completed" ? summaryText() : "");
     details.update(job);
     outcome.hidden = summary.hidden && details.warnings.hidden;
     tick();
@@ -268,9 +263,14 @@ export function makeJobCard(first, { titleOf }) {
       .join(" ");
   }
 
+  function summaryText() {
+    const text = [...summaryOf(job), tookText()].filter(Boolean).join(" · ");
+    return text.charAt(0).toUpperCase() + text.slice(1);
+  }
+
   function tookText() {
     if (!job.started_at || !job.finished_at) return "";
-    return `Took ${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}`;
+    return `took ${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}`;
   }
 
   /** What changes with time alone. */
@@ -295,7 +295,7 @@ function optionsInWords(args) {
   const given = Object.entries(args).filter(([, value]) =>
     ["string", "number", "boolean"].includes(typeof value),
   );
-  return given.map(([name, value]) => `${words(name).toLowerCase()} ${value}`).join(", ") || "no options";
+  return given.map(([name, value]) => `${words(name).toLowerCase()} ${value}`).join(", ");
 }
 
 /** @param {HTMLElement} element @param {string} text */

@@ -6,7 +6,7 @@
 
 import { Problem, get, onSignInWanted } from "./api.js";
 import { announceEnd, announceProgress } from "./announcer.js";
-import { byId } from "./dom.js";
+import { byId, el } from "./dom.js";
 import { startForm } from "./form.js";
 import { nameOf } from "./job-card.js";
 import * as jobs from "./jobs.js";
@@ -29,7 +29,7 @@ onSignInWanted(() => {
 });
 jobs.watchJobs({ onChange: refresh, onMove: tell });
 startUploads({ onJob: takeUploaded, onChange: refresh, onSignInWanted: close });
-void untilAnswered(openSession);
+untilAnswered(openSession).catch(giveUp);
 
 async function open() {
   if (kinds.size === 0) {
@@ -94,6 +94,15 @@ function tell(before, after) {
 function tellEnd(job) {
   announceEnd(job, nameOfJob(job));
   noteEnd(job.state === "completed" ? "✓" : job.state === "failed" ? "✗" : "–", nameOfJob(job));
+}
+
+/** @param {unknown} error what the service says to every request, such as that it is not to be reached by this name */
+function giveUp(error) {
+  if (!(error instanceof Problem)) throw error;
+  const text = el("p", {}, error.detail);
+  document
+    .querySelector("main")
+    ?.append(el("section", { class: "panel alone", role: "alert" }, el("h2", {}, error.title), text));
 }
 
 /**

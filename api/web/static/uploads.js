@@ -91,10 +91,11 @@ function send(upload) {
     upload.state = "storing";
     update(upload);
   };
-  request.onload = () =>
-    request.status >= 200 && request.status < 300
-      ? finish(upload, request.response)
-      : refuse(upload, request);
+  request.onload = () => {
+    const accepted = request.status >= 200 && request.status < 300 && request.response !== null;
+    if (accepted) finish(upload, request.response);
+    else refuse(upload, request);
+  };
   request.onerror = () => fail(upload, "The upload was interrupted. Try again; nothing is sent twice.");
   request.send(upload.file);
   update(upload);
