@@ -1,4 +1,4 @@
-"""What the service is compared with: one Starlette route that answers with one HGETALL, with nothing around it.
+"""What the service is compared with: a Starlette route that answers with one HGETALL, nothing around it.
 
 It has the event loop, HTTP parser, JSON encoder and Redis connection of the service, so that what differs is
 what the service does. `python -m bench.bare_route REDIS_URL PORT`

@@ -150,7 +150,7 @@ def delayed(redis: BenchRedis, *, jobs: int = DELAYED) -> Values:
 
 
 def claim_loops(redis: BenchRedis, *, jobs: int = CLAIM_JOBS) -> Values:
-    """Jobs a second of one claim loop and of a hundred on one queue, each with its own connection, no handlers."""
+    """Jobs a second of one claim loop and of a hundred, each with its own connection, without handlers."""
     values: Values = {}
     for name, loops in (("one_loop_per_s", 1), ("many_loops_per_s", CLAIM_LOOPS)):
         redis.empty()

@@ -5,8 +5,8 @@
     python         microseconds of the producer's and the runner's processor a job
     rates          jobs a second: the broker alone, and a whole worker
 
-Name those that are wanted, or none for all. All but the first want a quiet machine; each is the best of several,
-since other processes can only make it worse.
+Name those that are wanted, or none for all. All but the first want a quiet machine; each is the best of
+several, since other processes can only make it worse.
 """
 
 import argparse

@@ -93,11 +93,11 @@ def idling(redis: BenchRedis, running: Worker) -> Values:
     }
 
 
-def latency(redis: BenchRedis, system: System) -> Values:
-    """Milliseconds from enqueueing, on an idle worker, to the handler's start and the result at the producer."""
+def latency(redis: BenchRedis, system: System, *, jobs: int = LATENCY_JOBS) -> Values:
+    """Milliseconds on an idle worker from enqueueing to the handler's start and to the producer's result."""
     redis.empty()
-    with worker(system, redis.url, capacity=LATENCY_JOBS) as running:
-        answer = ask(system, "latency", redis.url, count=LATENCY_JOBS)
+    with worker(system, redis.url, capacity=jobs) as running:
+        answer = ask(system, "latency", redis.url, count=jobs)
         enqueued, received = answer["enqueued"], answer["received"]
         wait_until(lambda: running.count() >= len(enqueued), "the last job's note")
         reading = running.reading()

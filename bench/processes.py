@@ -129,7 +129,7 @@ def wait_until(condition: Callable[[], bool], description: str, *, timeout: floa
     while not condition():
         if time.monotonic() > deadline:
             raise SystemBroken(f"{description}: not within {timeout:g} s")
-        time.sleep(0.01)
+        time.sleep(0.005)
 
 
 def _stat(pid: int) -> list[str]:

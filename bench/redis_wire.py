@@ -1,4 +1,4 @@
-"""The least that is needed to speak to Redis, so that no client library costs time where Redis is measured."""
+"""The least that is needed to speak to Redis, so that no client library costs time when it is measured."""
 
 import select
 import socket
@@ -65,7 +65,7 @@ class Wire:
                 raise ConnectionError("Redis closed the connection")
 
     def watch(self, seconds: float) -> list[str]:
-        """All that Redis carries out in that time, as MONITOR shows it; the connection is of no use afterwards."""
+        """All that Redis carries out in that time, as MONITOR shows it; then the connection is of no use."""
         self.call("MONITOR")
         ends = time.monotonic() + seconds
         seen = b""

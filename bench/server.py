@@ -30,14 +30,12 @@ class Usage(NamedTuple):
         reads: how often it read from a socket: round trips, more or less.
         scripts: calls of Lua scripts and functions.
         script_seconds: time in them.
-        commands: calls of commands, those inside scripts too.
     """
 
     cpu: float
     reads: int
     scripts: int
     script_seconds: float
-    commands: int
 
     def since(self, before: "Usage") -> "Usage":
         """What was done from `before` to now."""
@@ -46,7 +44,6 @@ class Usage(NamedTuple):
             self.reads - before.reads,
             self.scripts - before.scripts,
             self.script_seconds - before.script_seconds,
-            self.commands - before.commands,
         )
 
 
@@ -69,15 +66,14 @@ class BenchRedis:
         cpu = self.wire.info("cpu")
         used = float(cpu["used_cpu_user_main_thread"]) + float(cpu["used_cpu_sys_main_thread"])
         reads = int(self.wire.info("stats")["total_reads_processed"])
-        calls = scripts = 0
+        scripts = 0
         seconds = 0.0
         for name, text in self.wire.info("commandstats").items():
             values = dict(pair.split("=") for pair in text.split(","))
-            calls += int(values["calls"])
             if name.removeprefix("cmdstat_") in ("eval", "evalsha", "fcall"):
                 scripts += int(values["calls"])
                 seconds += int(values["usec"]) / 1e6
-        return Usage(used, reads, scripts, seconds, calls)
+        return Usage(used, reads, scripts, seconds)
 
     def weigh_and_empty(self) -> int:
         """Remove everything, and return how many bytes less are used without it. Clients have to be gone."""

@@ -20,6 +20,7 @@ class System(NamedTuple):
         many: jobs enqueued concurrently or in bulk.
         concurrent: whether 100 tasks can enqueue at once; not so with blocking clients.
         acknowledges: whether a worker's crash loses no job.
+        keeps_status: whether a waiting job can be asked for its state by its id.
     """
 
     name: str
@@ -29,6 +30,7 @@ class System(NamedTuple):
     many: int = 10_000
     concurrent: bool = True
     acknowledges: bool = True
+    keeps_status: bool = True
 
     @property
     def command(self) -> list[str]:
@@ -49,8 +51,7 @@ class System(NamedTuple):
         """What its adapter says of its settings: the first line of the file's text."""
         if self.name == "bullmq":
             return (PEERS / "bullmq.mjs").read_text().splitlines()[0].removeprefix("// ")
-        text = (PEERS / f"{self.name}.py").read_text()
-        return text.split('"""')[1].strip().splitlines()[0]
+        return (PEERS / f"{self.name}.py").read_text().split('"""')[1]
 
 
 QUEUECORE: Final = System("queuecore", "queuecore", drain=60_000, enqueue=5_000, many=50_000)
@@ -60,12 +61,12 @@ PEERS_OF_FULL_RUN: Final = (
     BULLMQ,
     SAQ,
     System("arq", "arq", drain=4_000),
-    System("taskiq", "taskiq-redis", drain=3_000),
+    System("taskiq", "taskiq-redis", drain=3_000, keeps_status=False),
     System("docket", "docket", drain=3_000),
     System("streaq", "streaq", drain=3_000),
-    System("huey", "huey", drain=4_000, concurrent=False, acknowledges=False),
-    System("dramatiq", "dramatiq", drain=2_000, concurrent=False),
-    System("celery", "Celery", drain=2_000, concurrent=False),
+    System("huey", "huey", drain=4_000, concurrent=False, acknowledges=False, keeps_status=False),
+    System("dramatiq", "dramatiq", drain=2_000, concurrent=False, keeps_status=False),
+    System("celery", "Celery", drain=2_000, concurrent=False, keeps_status=False),
     System("rq", "RQ", drain=600, enqueue=1_500, many=2_000, concurrent=False),
 )
 FULL: Final = (QUEUECORE, *PEERS_OF_FULL_RUN)

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="import-not-found"
-"""docket (pydocket): uvloop, hiredis, 400 connections, a full worker looks for free slots every 5 ms, not 250."""
+"""docket (pydocket): uvloop, hiredis, 400 connections, full workers look for free slots every 5 ms."""
 
 from collections.abc import Sequence
 from datetime import timedelta

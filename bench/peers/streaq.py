@@ -1,5 +1,5 @@
 # mypy: disable-error-code="import-not-found"
-"""streaq: uvloop, as many jobs fetched ahead as run, results kept an hour, pickle; the last is its default."""
+"""streaq: uvloop, as many jobs fetched ahead as run, results kept an hour; all else as it comes."""
 
 from collections.abc import Sequence
 from typing import Any

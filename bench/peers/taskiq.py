@@ -1,5 +1,5 @@
 # mypy: disable-error-code="import-not-found"
-"""taskiq-redis, streams: uvloop, hiredis, 100 fetched ahead, arguments not validated, results kept an hour."""
+"""taskiq-redis, streams: uvloop, hiredis, 100 fetched ahead, nothing validated, results kept an hour."""
 
 import asyncio
 import contextlib
