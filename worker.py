@@ -82,6 +82,7 @@ def make_options(settings: config.Settings, *, burst: bool = False) -> WorkerOpt
         heartbeat_ttl=worker.heartbeat_ttl,
         stall_timeout=worker.stall_timeout,
         retention=make_retention(settings),
+        max_result_bytes=settings.jobs.max_result_bytes,
         burst=burst,
         log_level=settings.log.level.upper(),
         log_format=settings.log.format,

@@ -14,7 +14,17 @@ from typing import Any, Literal, Protocol, assert_never
 
 from .context import JobContext
 from .failures import UNEXPECTED, Failure, describe, encode_result, timed_out
-from .job import Cancelling, Claim, Completed, Crashing, Failing, Outcome, Releasing, Retrying
+from .job import (
+    MAX_RESULT_BYTES,
+    Cancelling,
+    Claim,
+    Completed,
+    Crashing,
+    Failing,
+    Outcome,
+    Releasing,
+    Retrying,
+)
 from .job_messages import Raised, Returned, Stopped
 from .log import event
 from .process_pool import Died, ProcessPool
@@ -97,6 +107,7 @@ class Executor:
         processes: where handlers with runs="process" run.
         threads: where handlers with runs="thread" run.
         stop_grace: seconds that a handler has to end after it was asked to.
+        max_result_bytes: of what a handler returns, as it is stored.
     """
 
     def __init__(
@@ -106,11 +117,13 @@ class Executor:
         processes: ProcessPool,
         threads: Threads,
         stop_grace: float,
+        max_result_bytes: int = MAX_RESULT_BYTES,
     ) -> None:
         self._registry = registry
         self._processes = processes
         self._threads = threads
         self._stop_grace = stop_grace
+        self._max_result_bytes = max_result_bytes
         self._now = asyncio.get_running_loop().time
 
     def accept(self, claim: Claim, *, owner: Owner) -> Attempt:
@@ -143,7 +156,8 @@ class Executor:
             if attempt.stopped is not None and attempt.stopped != "drained":
                 # It took no notice of being stopped, or too late: others were told that it ended.
                 return outcome_of_stop(attempt)
-            return Completed(claim.id, claim.attempt, encode_result(result))
+            encoded = encode_result(result, limit=self._max_result_bytes)
+            return Completed(claim.id, claim.attempt, encoded)
         except BaseException as error:
             if attempt.stopped is not None:
                 return outcome_of_stop(attempt)

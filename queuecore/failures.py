@@ -60,8 +60,8 @@ class UnstorableResult(Exception):
     """What the handler returned has no form that can be stored."""
 
 
-def encode_result(result: Any) -> bytes:
-    """Return a handler's result as it is stored.
+def encode_result(result: Any, *, limit: int = MAX_RESULT_BYTES) -> bytes:
+    """Return a handler's result as it is stored, in `limit` bytes at most.
 
     Raises:
         PayloadTooLarge: it is over the limit.
@@ -73,8 +73,8 @@ def encode_result(result: Any) -> bytes:
         raise UnstorableResult(
             f"{error}; return numbers, texts, lists, mappings or structs of them"
         ) from error
-    if len(encoded) > MAX_RESULT_BYTES:
-        raise PayloadTooLarge("result", len(encoded), MAX_RESULT_BYTES)
+    if len(encoded) > limit:
+        raise PayloadTooLarge("result", len(encoded), limit)
     return encoded
 
 

@@ -17,12 +17,14 @@ class Setup(msgspec.Struct, frozen=True, tag=True):
         search_path: where modules are found.
         handlers: modules to load.
         memory_bytes: the address space the process may have, 0 for no limit.
+        max_result_bytes: of what a handler returns, as it is stored.
     """
 
     parent_pid: int
     search_path: list[str]
     handlers: list[str]
     memory_bytes: int
+    max_result_bytes: int
     log_level: str
     log_format: Format
 

@@ -70,7 +70,7 @@ def main() -> None:
     # What is loaded by now stays: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
-    JobProcess(sock, registry).serve()
+    JobProcess(sock, registry, max_result_bytes=setup.max_result_bytes).serve()
 
 
 def _limit_memory(size: int) -> None:
@@ -82,9 +82,10 @@ def _limit_memory(size: int) -> None:
 class JobProcess:
     """Runs the jobs that come over `sock`, one at a time, until the runner hangs up."""
 
-    def __init__(self, sock: socket.socket, registry: Registry) -> None:
+    def __init__(self, sock: socket.socket, registry: Registry, *, max_result_bytes: int) -> None:
         self._sock = sock
         self._registry = registry
+        self._max_result_bytes = max_result_bytes
         self._send_lock = threading.Lock()
         self._idle = False
         self._interruptible = False
@@ -126,7 +127,7 @@ class JobProcess:
                 result = handler.invoke(context, arguments)
             finally:
                 self._interruptible = False
-            return Returned(encode_result(result))
+            return Returned(encode_result(result, limit=self._max_result_bytes))
         except Interrupted:
             return Stopped()
         except BaseException as error:

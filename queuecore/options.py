@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .job import Retention
+from .job import MAX_RESULT_BYTES, Retention
 from .log import Format
 
 
@@ -30,6 +30,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         heartbeat_ttl: without heartbeat for so long, a runner counts as dead.
         stall_timeout: a runner whose event loop is silent for so long is killed.
         retention: how long ended jobs are kept.
+        max_result_bytes: of what a handler returns, as it is stored.
         burst: stop when nothing is left to do.
     """
 
@@ -51,6 +52,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_ttl: float = 6.0
     stall_timeout: float = 60.0
     retention: Retention = Retention()
+    max_result_bytes: int = MAX_RESULT_BYTES
     burst: bool = False
     log_level: str = "INFO"
     log_format: Format = "text"

@@ -22,7 +22,7 @@ from .context import News
 from .environment import child_environment
 from .failures import OUT_OF_MEMORY, process_died, retry_with_more_room
 from .frames import Channel
-from .job import Claim, ErrorRecord
+from .job import MAX_RESULT_BYTES, Claim, ErrorRecord
 from .job_messages import (
     FromProcess,
     Raised,
@@ -64,6 +64,7 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
         recycle: how many jobs one runs before another takes its place, which it does once a minute at most.
         memory_bytes: the address space of each, 0 for no limit.
         stop_grace: seconds between SIGTERM and SIGKILL.
+        max_result_bytes: of what a handler returns, as it is stored.
     """
 
     size: int
@@ -74,6 +75,7 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
     stop_grace: float
     log_level: str
     log_format: Format
+    max_result_bytes: int = MAX_RESULT_BYTES
 
 
 class ProcessPool:
@@ -195,6 +197,7 @@ class JobProcess:
                 search_path=list(options.search_path),
                 handlers=list(options.handlers),
                 memory_bytes=options.memory_bytes,
+                max_result_bytes=options.max_result_bytes,
                 log_level=options.log_level,
                 log_format=options.log_format,
             )

@@ -119,11 +119,18 @@ class Runner:
                 handlers=options.handlers,
                 search_path=options.search_path,
                 stop_grace=options.stop_grace,
+                max_result_bytes=options.max_result_bytes,
                 log_level=options.log_level,
                 log_format=options.log_format,
             )
         )
-        executor = Executor(self._registry, processes=pool, threads=Threads(), stop_grace=options.stop_grace)
+        executor = Executor(
+            self._registry,
+            processes=pool,
+            threads=Threads(),
+            stop_grace=options.stop_grace,
+            max_result_bytes=options.max_result_bytes,
+        )
         trials = Trials(channel.send)
         for queue in options.queues:
             self._feeds[queue] = Feed(

@@ -68,6 +68,14 @@ def late_process(ctx: JobContext, path: str) -> None:
     time.sleep(60)
 
 
+@handler("test.deaf_process", runs="process", retries=0)
+def deaf_process(ctx: JobContext, path: str) -> None:
+    """Ignore SIGTERM for a minute."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    append_line(path, f"{os.getpid()}")
+    time.sleep(60)
+
+
 @handler("test.raise", retries=2, backoff=AT_ONCE)
 async def raise_error(ctx: JobContext, how: str, times: int = 99) -> int:
     """Fail in a given way, `times` times, then return the attempt."""
@@ -126,6 +134,18 @@ def copy(
 async def return_much(ctx: JobContext, size: int) -> str:
     """Return a text of some size."""
     return "x" * size
+
+
+@handler("test.large_result_in_process", runs="process", retries=0)
+def return_much_in_process(ctx: JobContext, size: int) -> str:
+    """Return a text of some size."""
+    return "x" * size
+
+
+@handler("test.block", max_crashes=1)
+async def block_loop(ctx: JobContext, seconds: float) -> None:
+    """Hold up the event loop."""
+    time.sleep(seconds)  # noqa: ASYNC251 - that is the point
 
 
 @handler("test.hoard", runs="process", retries=0)

@@ -1,4 +1,4 @@
-"""The whole service as real processes, to be killed, stopped and starved: a private Redis, the API, workers."""
+"""The whole service as real processes, to be killed, stopped and starved: Redis, the API, workers."""
 
 import asyncio
 import contextlib
@@ -188,6 +188,10 @@ class Service:
         """Wait for a job's end, which must be a good one."""
         return self.wait_for_state(job_id, "completed", within)
 
+    def wait_for_end(self, job_id: str, within: float = 20) -> Job:
+        """Wait for a job's end, whatever it is."""
+        return self.wait_for(job_id, lambda job: job["finished_at"], "the job has ended", within)
+
     def running(self, job_id: str, attempt: int = 1, within: float = 20) -> Job:
         """Wait until an attempt runs and has reported something."""
         return self.wait_for(
@@ -201,9 +205,12 @@ class Service:
 
     def with_queue(self, act: Callable[[Queue], Awaitable[T]]) -> T:
         """Do something with the queue itself, as a producer of a program does."""
+        prefix = self.settings.get("REDIS_PREFIX", "qc")
 
         async def run() -> T:
-            async with Queue.connect(self.redis.url, registry=self.registry, patience=10.0) as queue:
+            async with Queue.connect(
+                self.redis.url, registry=self.registry, prefix=prefix, patience=10.0
+            ) as queue:
                 return await act(queue)
 
         return asyncio.run(run())
@@ -323,7 +330,7 @@ def accepted(answer: httpx.Response) -> Job:
 def wait_until(
     condition: Callable[[], T], what: str | Callable[[], str], *, within: float = 20.0, every: float = 0.02
 ) -> T:
-    """Return what `condition` gives once it is true; fail saying `what` was waited for after `within` seconds."""
+    """Return what `condition` gives once it is true; fail saying `what` was waited for in vain."""
     deadline = time.monotonic() + within
     while not (found := condition()):
         if time.monotonic() > deadline:

@@ -1,0 +1,277 @@
+"""Every setting takes effect in the processes that it is for; a wrong one keeps them from starting."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config import Settings
+from config.options import keys_of
+from queuecore import JobRequest, Queue
+from queuecore.job import RunnerRecord
+from tests.service.service import SHORT_HEARTBEAT, Service, wait_until
+
+MIB = 1 << 20
+OWN = {
+    **SHORT_HEARTBEAT,
+    "REDIS_PREFIX": "other",
+    "HTTP_MAX_UPLOAD_BYTES": "2000",
+    "HTTP_MAX_WAIT": "0.3",
+    "HTTP_SESSION_SECRET": "s" * 32,
+    "WORKER_QUEUES": "default,process,extra",
+    "WORKER_PROCESSES": "2",
+    "WORKER_SLOTS": "3",
+    "WORKER_JOB_PROCESSES": "2",
+    "WORKER_JOB_MEMORY_BYTES": "800MiB",
+    "WORKER_JOB_RECYCLE": "1",
+    "WORKER_NAME": "tester",
+    "WORKER_STALL_TIMEOUT": "2",
+    "JOBS_IDEMPOTENCY_WINDOW": "1",
+    "JOBS_MAX_ARGUMENTS_BYTES": "2KiB",
+    "JOBS_MAX_RESULT_BYTES": "3KiB",
+    "LOG_FORMAT": "json",
+    "LOG_LEVEL": "debug",
+}
+# Settings whose effect is shown elsewhere.
+ELSEWHERE = {
+    "data_dir": "every test of this folder",
+    "redis_url": "every test of this folder",
+    "http.host": "tests/launch",
+    "http.port": "every test of this folder",
+    "http.min_body_rate": "tests/api/test_guard.py",
+    "auth.tokens": "test_status.py",
+    "worker.handlers": "every test of this folder",
+    "worker.grace": "test_shutdown.py",
+    "worker.job_recycle": "tests/worker",
+    "jobs.retention_completed": "test_status.py",
+    "jobs.retention_failed": "test_status.py",
+    "jobs.retention_cancelled": "test_status.py",
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service in which every setting differs from its default."""
+    with Service(tmp_path_factory.mktemp("service"), settings=OWN) as service:
+        yield service
+
+
+def test_every_setting_is_set_here_or_shown_elsewhere() -> None:
+    here = {name.replace(".", "_").upper() for name in keys_of(Settings) if name not in ELSEWHERE}
+
+    assert here <= OWN.keys()
+
+
+def test_the_worker_has_its_name_runners_slots_and_queues(service: Service) -> None:
+    async def read(queue: Queue) -> dict[str, list[RunnerRecord]]:
+        return {name: await queue.inspector.runners(name) for name in await queue.inspector.queues()}
+
+    def all_there() -> bool:
+        runners = service.with_queue(read)
+        return runners.keys() == {"default", "process", "extra"} and all(
+            [(record.worker, record.alive) for record in records] == [("tester", True)] * 2
+            for records in runners.values()
+        )
+
+    wait_until(all_there, "two runners named tester serve three queues")
+
+
+def test_slots_bound_how_many_jobs_run_at_once(service: Service) -> None:
+    jobs = [service.start("demo.sleep", seconds=60)["id"] for _ in range(8)]
+
+    async def counts(queue: Queue) -> tuple[int, int]:
+        found = await queue.inspector.counts("default")
+        return found.running, found.queued
+
+    wait_until(lambda: service.with_queue(counts)[0] == 6, "two runners with three slots each are full")
+    assert service.with_queue(counts) == (6, 2)
+    for id in jobs:
+        service.client.post(f"/api/jobs/{id}/cancel").raise_for_status()
+    for id in jobs:
+        service.wait_for_state(id, "cancelled")
+
+
+def test_job_processes_bound_how_many_jobs_run_in_processes(service: Service) -> None:
+    jobs = [service.start("demo.crunch", seconds=60)["id"] for _ in range(3)]
+
+    async def counts(queue: Queue) -> tuple[int, int]:
+        found = await queue.inspector.counts("process")
+        return found.running, found.queued
+
+    wait_until(lambda: service.with_queue(counts)[0] == 2, "both job processes work")
+    assert service.with_queue(counts) == (2, 1)
+    for id in jobs:
+        service.client.post(f"/api/jobs/{id}/cancel").raise_for_status()
+    for id in jobs:
+        service.wait_for_state(id, "cancelled")
+
+
+def test_a_job_in_a_further_queue_is_done(service: Service) -> None:
+    async def submit(queue: Queue) -> str:
+        return (await queue.submit(JobRequest(kind="test.nothing", queue="extra"))).id
+
+    assert service.completed(service.with_queue(submit))["queue"] == "extra"
+
+
+def test_a_job_that_wants_more_memory_than_allowed_fails_with_that_reason(service: Service) -> None:
+    modest = service.completed(service.start("test.hoard", size=10 * MIB)["id"])
+    greedy = service.wait_for_end(service.start("test.hoard", size=900 * MIB)["id"])
+
+    assert modest["result"] == 10 * MIB
+    assert (greedy["state"], greedy["error"]["type"]) == ("failed", "out-of-memory")
+
+
+def test_an_upload_over_the_limit_is_refused(service: Service) -> None:
+    answer = service.client.put(
+        "/api/upload", params={"name": "a.csv", "kind": "test.copy"}, content=b"x" * 2001
+    )
+
+    assert (answer.status_code, answer.json()["limit"]) == (413, 2000)
+    assert service.upload("a.csv", b"x" * 2000, "test.copy")
+
+
+def test_no_request_waits_longer_than_the_longest_wait(service: Service) -> None:
+    job = service.start("demo.sleep", seconds=3)
+
+    answer = service.client.post(
+        "/api/jobs", json={"kind": "demo.sleep", "args": {"seconds": 3}}, headers={"Prefer": "wait=60"}
+    )
+
+    assert answer.headers["Preference-Applied"] == "wait=0.3"
+    assert answer.json()["state"] in ("queued", "running")
+    for id in (job["id"], answer.json()["id"]):
+        service.client.post(f"/api/jobs/{id}/cancel").raise_for_status()
+
+
+def test_arguments_over_the_limit_are_refused(service: Service) -> None:
+    answer = service.client.post("/api/jobs", json={"kind": "test.mark", "args": {"path": "x" * 3000}})
+
+    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/field-too-large")
+
+
+def test_a_result_over_the_limit_fails_its_job(service: Service) -> None:
+    small = service.wait_for_end(service.start("test.large_result", size=3000)["id"])
+    large = service.wait_for_end(service.start("test.large_result", size=3500)["id"])
+    in_process = service.wait_for_end(service.start("test.large_result_in_process", size=3500)["id"])
+
+    assert small["state"] == "completed"
+    for job in (large, in_process):
+        assert (job["state"], job["error"]["type"]) == ("failed", "too-large")
+        assert "3072" in job["error"]["detail"]
+
+
+def test_an_idempotency_key_is_forgotten_after_its_window(service: Service) -> None:
+    def start() -> str:
+        answer = service.client.post(
+            "/api/jobs", json={"kind": "test.nothing"}, headers={"Idempotency-Key": "one"}
+        )
+        return str(answer.json()["id"])
+
+    first, again = start(), start()
+
+    assert first == again
+    wait_until(lambda: start() != first, "the key makes a new job", within=5, every=0.2)
+
+
+def test_a_runner_whose_event_loop_is_blocked_for_longer_than_allowed_is_killed(service: Service) -> None:
+    job = service.start("test.block", seconds=60)
+
+    failed = service.wait_for_state(job["id"], "failed", within=40)
+
+    assert [each["outcome"] for each in failed["attempts"]] == ["crashed"] * 1
+    assert "event loop had been blocked for 2 s" in failed["error"]["title"]
+
+
+def test_logs_are_json_of_the_level_that_was_set(service: Service) -> None:
+    lines = [json.loads(line) for line in service.workers[0].log().splitlines() if line.startswith("{")]
+
+    assert {"runner.ready", "attempt.completed"} <= {line.get("event") for line in lines}
+    assert any(line["level"].lower() == "debug" for line in lines)
+
+
+def test_the_keys_begin_with_the_prefix(service: Service) -> None:
+    async def read(queue: Queue) -> list[bytes]:
+        return list(await queue.broker.client.call("KEYS", "*"))
+
+    assert all(key.startswith(b"other:") for key in service.with_queue(read))
+
+
+@pytest.mark.parametrize("command", [["-m", "api"], ["worker.py"]])
+def test_wrong_settings_keep_a_process_from_starting_and_are_all_listed(
+    service: Service, command: list[str]
+) -> None:
+    wrong = {
+        "HTTP_PORT": "70000",
+        "WORKER_SLOTS": "none",
+        "JOBS_RETENTION_FAILED": "-1",
+        "LOG_LEVEL": "loud",
+        "REDIS_URL": "http://localhost",
+        "WORKER_SLOTZ": "1",
+    }
+
+    ended = service.run_command(*command, **wrong)
+
+    assert ended.returncode == 2
+    assert "6 mistakes in the configuration" in ended.stderr
+    for name in wrong:
+        assert f"QUEUECORE_{name}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_worker_without_its_handlers_says_so_and_does_not_start(service: Service) -> None:
+    ended = service.run_command("worker.py", "--handlers", "no_such_module")
+
+    assert ended.returncode == 2
+    assert "no_such_module" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "variable"), [(["--slots", "0"], "slots"), (["--queues", "Bad Name"], "queues")]
+)
+def test_a_wrong_option_of_the_worker_is_refused(service: Service, options: list[str], variable: str) -> None:
+    ended = service.run_command("worker.py", *options)
+
+    assert ended.returncode == 2
+    assert variable in ended.stderr
+
+
+def test_sighup_has_a_worker_name_what_needs_a_restart_and_refuse_mistakes(
+    service: Service, tmp_path: Path
+) -> None:
+    file = tmp_path / "queuecore.toml"
+    file.write_text("[worker]\ngrace = 1\n[jobs]\nretention_completed = '7d'\n")
+    # From the file alone: a variable would outweigh it. Files hold what a running process can see change.
+    worker = service.start_worker("--config", str(file), "--name", "reloaded")
+
+    file.write_text("[worker]\ngrace = 2\n[jobs]\nretention_completed = '8d'\n")
+    worker.process.signal(signal.SIGHUP)
+    wait_until(lambda: "settings.reloaded" in worker.log(), "the settings are read again")
+    file.write_text("[worker]\ngrace = -2\n")
+    worker.process.signal(signal.SIGHUP)
+    wait_until(lambda: "settings.refused" in worker.log(), "the mistake is told, and the worker goes on")
+
+    (line,) = [json.loads(each) for each in worker.log().splitlines() if "settings.reloaded" in each]
+    assert line["changed"] == "nothing"
+    assert set(line["needs_restart"].split(", ")) == {"worker.grace", "jobs.retention_completed"}
+    os.kill(worker.process.pid, 0)
+
+
+def test_sighup_lets_the_api_take_a_new_limit(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "queuecore.toml"
+    file.write_text("[http]\nmin_body_rate = 10\n")
+    assert service.api is not None
+    service.api.signal(signal.SIGTERM)
+    service.api.wait()
+    service.start_api(CONFIG=str(file))
+
+    file.write_text("[http]\nmin_body_rate = 20\n")
+    service.api.signal(signal.SIGHUP)
+
+    api = service.api
+    wait_until(lambda: "settings.reloaded" in api.log(), "the settings are read again")
+    assert '"changed":"http.min_body_rate"' in api.log().replace(" ", "")
+    assert service.is_ready()
