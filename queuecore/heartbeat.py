@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 
 from .broker import Broker
 from .control import Cancel, Drain, Look
@@ -36,7 +36,7 @@ class Heart:
         interval: float,
         ttl: float,
         runners: Callable[[], Iterable[RunnerProcess]],
-        suspect: Callable[[str, list[str]], Awaitable[None]],
+        suspect: Callable[[str, list[str]], None],
     ) -> None:
         self._broker = broker
         self._interval = interval
@@ -72,5 +72,5 @@ class Heart:
                 event(logger, logging.WARNING, "runner.forgotten", runner=runner_id, queue=queue)
                 living[runner_id].tell(Drain(0.0))
         if reply.suspects:
-            await self._suspect(queue, reply.suspects)
+            self._suspect(queue, reply.suspects)
         return reply.next_due

@@ -9,6 +9,7 @@ has a job it does not know of gives it back itself; see Feed.reconcile.)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ logger = logging.getLogger("queuecore.recovery")
 
 # Longer than half a heartbeat's life between two looks counts as blindness, in Redis; this stays below.
 TICK_SHARE_OF_TTL = 0.4
+TICK_SHARE_WHILE_DEFERRED = 0.05
 # A runner's own calls have lower numbers.
 BURIAL_LANE = 9
 FIRST_SWEEP_SECONDS = 30.0
@@ -41,7 +43,8 @@ class RecoveryManager:
         self._broker = broker
         self._queues = queues
         self._ttl = ttl
-        self._deferred: set[str] = set()
+        self._suspects: dict[str, set[str]] = {queue: set() for queue in queues}
+        self._suspected = {queue: asyncio.Event() for queue in queues}
 
     async def run(self) -> None:
         """Keep watch until cancelled."""
@@ -66,26 +69,33 @@ class RecoveryManager:
             *(self._recover(queue, runner_id, error, seen_dead=True) for queue in self._queues)
         )
 
-    async def judge(self, queue: str, suspects: Sequence[str]) -> None:
-        """Recover the jobs of runners without heartbeat, unless nobody could have seen a heartbeat.
-
-        After an outage of Redis, or of all workers, every heartbeat has run out though nobody
-        died; then nobody is judged for the time that a heartbeat lives.
-        """
-        if not await self._broker.recovery_tick(queue, ttl=self._ttl):
-            if queue not in self._deferred:
-                self._deferred.add(queue)
-                event(logger, logging.INFO, "recovery.deferred", queue=queue, suspects=len(suspects))
-            return
-        self._deferred.discard(queue)
-        error = runner_died(f"gave no sign of life for {self._ttl:g} s")
-        for runner_id in suspects:
-            await self._recover(queue, runner_id, error, seen_dead=False)
+    def suspect(self, queue: str, runner_ids: Sequence[str]) -> None:
+        """Recover the jobs of runners without heartbeat as soon as it is certain that they are dead."""
+        self._suspects[queue].update(runner_ids)
+        self._suspected[queue].set()
 
     async def _keep_looking(self, queue: str) -> None:
+        suspects, suspected = self._suspects[queue], self._suspected[queue]
+        deferred = False
         while True:
-            await self._broker.recovery_tick(queue, ttl=self._ttl)
-            await asyncio.sleep(self._ttl * TICK_SHARE_OF_TTL)
+            # After an outage of Redis, or of all workers, every heartbeat has run out though nobody
+            # died; then nobody is judged for the time that a heartbeat lives.
+            may_judge = await self._broker.recovery_tick(queue, ttl=self._ttl)
+            if suspects and not may_judge and not deferred:
+                event(logger, logging.INFO, "recovery.deferred", queue=queue, suspects=len(suspects))
+            deferred = bool(suspects) and not may_judge
+            if may_judge:
+                error = runner_died(f"gave no sign of life for {self._ttl:g} s")
+                while suspects:
+                    # Redis looks again: who has a heartbeat after all keeps its jobs.
+                    await self._recover(queue, suspects.pop(), error, seen_dead=False)
+            suspected.clear()
+            pause = self._ttl * (TICK_SHARE_WHILE_DEFERRED if deferred else TICK_SHARE_OF_TTL)
+            if deferred:
+                await asyncio.sleep(pause)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(suspected.wait(), pause)
 
     async def _keep_sweeping(self, queue: str) -> None:
         await asyncio.sleep(FIRST_SWEEP_SECONDS)

@@ -72,7 +72,7 @@ class Supervisor:
             interval=options.heartbeat_interval,
             ttl=options.heartbeat_ttl,
             runners=lambda: list(self._runners.values()),
-            suspect=self._recovery.judge,
+            suspect=self._recovery.suspect,
         )
         self._pruner = Pruner(self._broker, queues=options.queues, retention=options.retention, hooks=hooks)
 
