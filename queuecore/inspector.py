@@ -74,10 +74,11 @@ class Inspector:
         """The version of a job, the cheapest question there is. Raises JobNotFound."""
         queue, token = split_job_id(job_id)
         key = self._keys(queue).of("JOB", token)
-        state, version = await self._client.call("HMGET", key, FIELDS["STATE"], FIELDS["VERSION"])
-        if state is None:
+        where, changes = await self._client.call("HMGET", key, FIELDS["STATE"], FIELDS["CHANGES"])
+        if where is None:
             raise JobNotFound(job_id)
-        return int(version or 1)
+        state, attempt = where.decode().split()
+        return _version(State(state), int(attempt), int(changes or 0))
 
     async def log(self, job_id: str) -> list[str]:
         """The lines the job's handler logged, oldest first; the latest few hundred are kept."""
@@ -303,7 +304,7 @@ class Inspector:
 
     def _record(self, queue: str, token: str, fields: dict[str, bytes], history: list[bytes]) -> JobRecord:
         spec = read_spec(fields["SPEC"])
-        state = State(fields["STATE"].decode())
+        state, attempt = State(fields["STATE"].decode()), int(fields["ATTEMPT"])
         finished = _number(fields, "FINISHED")
         return JobRecord(
             id=f"{queue}.{token}",
@@ -313,12 +314,12 @@ class Inspector:
             state=state,
             args=msgspec.msgpack.decode(spec.args),
             owner=fields.get("OWNER", b"").decode(),
-            attempt=_number(fields, "ATTEMPT") or 0,
+            attempt=attempt,
             failures=_number(fields, "FAILURES") or 0,
             crashes=_number(fields, "CRASHES") or 0,
             retries=spec.retries,
             timeout=spec.timeout,
-            version=_number(fields, "VERSION") or 1,
+            version=_version(state, attempt, _number(fields, "CHANGES") or 0),
             seq=_number(fields, "SEQ") or 0,
             created_ms=_number(fields, "CREATED") or 0,
             due_ms=_number(fields, "DUE") if state is State.SCHEDULED else None,
@@ -344,12 +345,25 @@ class Inspector:
 
 
 def _fields(flat: list[bytes]) -> dict[str, bytes]:
-    """A hash reply by the names of keys.FIELDS; fields of a later version are passed over."""
-    return {
+    """A hash reply by the names of keys.FIELDS; fields of a later version are passed over.
+
+    STATE and CLAIMED hold two things each: they become STATE and ATTEMPT, RUNNER and STARTED.
+    """
+    fields = {
         name: value
         for letter, value in zip(flat[::2], flat[1::2], strict=True)
         if (name := _FIELD_OF.get(letter)) is not None
     }
+    if "STATE" in fields:
+        fields["STATE"], fields["ATTEMPT"] = fields["STATE"].split()
+    if "CLAIMED" in fields:
+        fields["RUNNER"], fields["STARTED"] = fields["CLAIMED"].rsplit(b" ", 1)
+    return fields
+
+
+def _version(state: State, attempt: int, changes: int) -> int:
+    """Grows with every change; the same sum as version_of in prelude.lua."""
+    return 1 + attempt + changes + (state is State.COMPLETED)
 
 
 def _number(fields: dict[str, bytes], name: str) -> int | None:
@@ -359,7 +373,7 @@ def _number(fields: dict[str, bytes], name: str) -> int | None:
 
 def _may_have_history(fields: dict[str, bytes]) -> bool:
     """A job that went straight through on its first attempt has none: it is all in the hash."""
-    attempt = _number(fields, "ATTEMPT") or 0
+    attempt = int(fields["ATTEMPT"])
     return attempt > 1 or (attempt == 1 and fields["STATE"] not in (b"running", b"completed"))
 
 
@@ -368,7 +382,7 @@ def _attempts(state: State, fields: dict[str, bytes], history: list[bytes]) -> t
     if state in (State.RUNNING, State.COMPLETED):
         ended.append(
             AttemptRecord(
-                attempt=_number(fields, "ATTEMPT") or 0,
+                attempt=int(fields["ATTEMPT"]),
                 runner=fields.get("RUNNER", b"").decode(),
                 started_ms=_number(fields, "STARTED") or 0,
                 ended_ms=_number(fields, "FINISHED"),

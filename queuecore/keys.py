@@ -21,19 +21,17 @@ QUEUE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 
 # The fields of a job's hash. One letter each: a name is stored again in every job.
 FIELDS: Final = {
-    "STATE": "s",
+    "STATE": "s",  # state, a space, number of claims so far: the fencing token
     "SPEC": "p",  # msgpack array: schema version, kind, arguments, overrides; never changes
     "CREATED": "c",  # ms
     "SEQ": "n",  # number in its line; minus the line's start = index in the list
     "LINE": "l",  # absent: normal
     "OWNER": "o",  # absent: nobody's
-    "ATTEMPT": "a",  # number of claims so far, the fencing token
     "FAILURES": "f",  # attempts that failed, of this series
     "CRASHES": "x",  # attempts whose runner or process died, of this series
     "MAX_CRASHES": "m",  # absent: DEFAULT_MAX_CRASHES
-    "VERSION": "v",  # absent: 1; grows with every change
-    "RUNNER": "r",  # who has or had the latest attempt
-    "STARTED": "b",  # ms, of the latest attempt
+    "CHANGES": "v",  # absent: 0; changes other than claims and completion, see version_of in prelude.lua
+    "CLAIMED": "r",  # runner of the latest attempt, a space, when it started in ms
     "FINISHED": "e",  # ms
     "DUE": "d",  # ms, while scheduled
     "RESULT": "y",  # msgpack
@@ -42,7 +40,6 @@ FIELDS: Final = {
     "PROGRESSED": "u",  # ms
     "CHECKPOINT": "k",  # msgpack
     "CANCEL": "q",  # 1: asked for while running
-    "WATCH": "w",  # clients to be told of the next change
 }
 
 DEFAULT_MAX_CRASHES: Final = 3
@@ -69,6 +66,7 @@ NAMES: Final = {
     "ALIVE": "alive:",  # STRING heartbeat of a runner, with a time to live
     "CALL": "call:",  # STRING a runner's latest call and its answer, or a requeue's; with a time to live
     "IDLE": "idle",  # SET    runners with free slots and nothing to claim
+    "WATCHED": "watched",  # HASH   clients to be told of a job's next change, by token
     "CANCELLING": "cancelling",  # HASH   running jobs with a cancel asked for: token to runner
     "STATISTICS": "statistics",  # HASH   counters
     "RECOVERY": "recovery",  # HASH   when recovery last looked, and until when it judges nobody

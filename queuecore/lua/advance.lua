@@ -8,23 +8,28 @@
 local runner, lane, number, slots = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local memory = base .. K_CALL .. runner .. ':' .. lane
 local now = clock_ms()
-local now_text = string.format('%.0f', now)
+local now_text = integer(now)
+
+local function words(text)
+  local found = {}
+  for word in string.gmatch(text, '[^,]+') do found[#found + 1] = word end
+  return found
+end
 
 -- The answer to a call that was already carried out: ids from memory, the rest is still in the jobs.
 local function repeated(answer)
-  local saved = cjson.decode(answer)
-  local claims = {}
-  for index = 1, #saved.tokens do
-    local token, attempt = saved.tokens[index], saved.attempts[index]
-    local key = job_key(token)
-    local fields = call('HMGET', key, STATE, ATTEMPT, SPEC)
-    if fields[1] == 'running' and tonumber(fields[2]) == attempt then
-      local n = #claims
-      claims[n + 1], claims[n + 2], claims[n + 3] = token, attempt, fields[3]
-      claims[n + 4] = attempt > 1 and earlier_attempts(key) or ''
+  local registered, refused, tokens, attempts = string.match(answer, '^(%d) (%S*) (%S*) (%S*)$')
+  local claims, n = {}, 0
+  tokens, attempts = words(tokens), words(attempts)
+  for index, token in ipairs(tokens) do
+    local job = owned(token, attempts[index], SPEC)
+    if job then
+      claims[n + 1], claims[n + 2], claims[n + 3] = token, job.attempt, job[SPEC]
+      claims[n + 4] = job.attempt ~= '1' and earlier_attempts(job.key) or ''
+      n = n + 4
     end
   end
-  return { saved.registered, saved.fenced, claims, -1 }
+  return { tonumber(registered), words(refused), claims, -1 }
 end
 
 local before = call('GET', memory)
@@ -93,15 +98,17 @@ if #left > 0 then call_with_all('SREM', base .. K_RUNNING .. runner, left) end
 if #completed > 0 then
   call_with_all('RPUSH', base .. K_COMPLETED, completed)
   count('completed', #completed)
+  notify_all(completed)
 end
 count('fenced', #fenced)
 
 local registered = is_registered(runner) and 1 or 0
-local tokens, claims, next_due = {}, {}, -1
+local tokens, attempts, claims, next_due = {}, {}, {}, -1
 local drained = false
 if registered == 1 then
   promote(now, 100)
-  if slots > 0 then tokens, claims = claim(runner, slots, now) end
+  if slots > 0 then tokens, attempts, claims = claim(runner, slots, now_text) end
+  notify_all(tokens)
   drained = #tokens < slots
 end
 if drained then
@@ -112,8 +119,6 @@ else
   -- There may be more in line than this runner could take, or something it just gave back: pass the word on.
   if call('EXISTS', base .. K_IDLE) == 1 and in_line() > 0 then wake_one() end
 end
-local attempts = {}
-for index = 1, #tokens do attempts[index] = claims[index * 4 - 2] end
-local answer = cjson.encode({ registered = registered, fenced = fenced, tokens = tokens, attempts = attempts })
-call('SET', memory, number .. ' ' .. answer, 'PX', 3600000)
+local answer = { number, registered, table.concat(fenced, ','), table.concat(tokens, ','), table.concat(attempts, ',') }
+call('SET', memory, table.concat(answer, ' '), 'PX', '3600000')
 return { registered, fenced, claims, next_due }

@@ -6,23 +6,18 @@
 -- ARGV   token
 -- reply  {state before or '' when there is no such job, state after}
 local token = ARGV[1]
-local key = job_key(token)
-local fields = call('HMGET', key, STATE, VERSION, WATCH, LINE, SEQ, RUNNER, CANCEL)
-local state, version = fields[1], (fields[2] or 1) + 1
-if not state then return { '', '' } end
-if state == 'queued' or state == 'scheduled' then
-  if state == 'queued' then
-    leave_line(fields[4] or 'normal', token, fields[5])
-  else
-    call('ZREM', base .. K_SCHEDULED, token)
-  end
-  close(token, 'cancelled', clock_ms(), version, fields[3])
-  return { state, 'cancelled' }
+local job = read(token, LINE, SEQ, CANCEL)
+if not job then return { '', '' } end
+local before = job.state
+if before == 'queued' then
+  leave_line(job[LINE] or 'normal', token, job[SEQ])
+  close(job, 'cancelled', integer(clock_ms()))
+elseif before == 'scheduled' then
+  call('ZREM', base .. K_SCHEDULED, token)
+  close(job, 'cancelled', integer(clock_ms()))
+elseif before == 'running' and not job[CANCEL] then
+  call('HSET', base .. K_CANCELLING, token, job.runner)
+  call('PUBLISH', base .. K_CONTROL .. job.runner, 'cancel ' .. token)
+  change(job, CANCEL, 1)
 end
-if state == 'running' and not fields[7] then
-  call('HSET', key, CANCEL, 1, VERSION, version)
-  call('HSET', base .. K_CANCELLING, token, fields[6])
-  call('PUBLISH', base .. K_CONTROL .. fields[6], 'cancel ' .. token)
-  notify(fields[3], token, version)
-end
-return { state, state }
+return { before, job.state }

@@ -8,7 +8,7 @@
 -- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there;
 --        empty when all are new. 'known': the same id again, a repeated call after a lost reply
 local now = clock_ms()
-local created = string.format('%.0f', now)
+local created = integer(now)
 local exceptions, lines, order, recent, scheduled = {}, {}, {}, {}, 0
 
 local function line_of(name)
@@ -35,7 +35,7 @@ local function is_unique(index, token, options)
       return false
     end
   end
-  call('SET', key, token .. ' ' .. options.fingerprint, 'PX', string.format('%.0f', options.window))
+  call('SET', key, token .. ' ' .. options.fingerprint, 'PX', integer(options.window))
   return true
 end
 
@@ -49,7 +49,7 @@ for index = 1, tonumber(ARGV[1]) do
     local n = #exceptions
     exceptions[n + 1], exceptions[n + 2], exceptions[n + 3] = index, 'known', token
   elseif packed == '' then
-    call('HSET', key, STATE, 'queued', SPEC, spec, CREATED, created, SEQ, plain.number)
+    call('HSET', key, STATE, 'queued 0', SPEC, spec, CREATED, created, SEQ, integer(plain.number))
     plain.number = plain.number + 1
     plain.tokens[#plain.tokens + 1] = token
     recent[#recent + 1] = token
@@ -70,14 +70,14 @@ for index = 1, tonumber(ARGV[1]) do
       end
       if options.delay then
         local due = now + options.delay
-        field(STATE, 'scheduled')
-        field(DUE, string.format('%.0f', due))
+        field(STATE, 'scheduled 0')
+        field(DUE, integer(due))
         field(SEQ, 0)
         call('ZADD', base .. K_SCHEDULED, due, token)
         scheduled = scheduled + 1
       else
         local line = line_of(name)
-        field(STATE, 'queued')
+        field(STATE, 'queued 0')
         field(SEQ, line.number)
         line.number = line.number + 1
         line.tokens[#line.tokens + 1] = token

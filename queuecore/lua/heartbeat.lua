@@ -26,8 +26,8 @@ local cancels = {}
 local asked = call('HGETALL', base .. K_CANCELLING)
 for index = 1, #asked, 2 do
   local token, runner = asked[index], asked[index + 1]
-  local fields = call('HMGET', job_key(token), STATE, RUNNER, CANCEL)
-  if fields[1] ~= 'running' or not fields[3] then
+  local job = read(token, CANCEL)
+  if not job or job.state ~= 'running' or not job[CANCEL] then
     call('HDEL', base .. K_CANCELLING, token)
   elseif mine[runner] then
     cancels[#cancels + 1] = token

@@ -4,6 +4,11 @@ local call = redis.call
 local base = KEYS[1]
 local LINE_NAMES = { 'urgent', 'high', 'normal', 'low' }
 
+-- A whole number as text; left to itself Redis makes it text as a fraction, which takes four times as long.
+local function integer(n)
+  return string.format('%d', n)
+end
+
 local function clock_ms()
   local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -91,35 +96,79 @@ local function wake_one()
   end
 end
 
--- Tells the clients that wait for this job that it changed; `watchers` is the job's WATCH field.
-local function notify(watchers, token, version)
-  if not watchers then return end
-  for client in string.gmatch(watchers, '%S+') do
-    call('PUBLISH', base .. K_CHANGED .. client, token .. ' ' .. version)
-  end
+-- A job as a table: token, key, state, attempt (the number of claims so far, as text), changes, runner and started of the
+-- latest claim, and the further fields asked for, under their own words. Nil when there is no such job.
+local function read(token, ...)
+  local key = job_key(token)
+  local values = call('HMGET', key, STATE, CHANGES, CLAIMED, ...)
+  if not values[1] then return nil end
+  local job = { token = token, key = key, changes = tonumber(values[2] or 0) }
+  job.state, job.attempt = string.match(values[1], '^(%a+) (%d+)$')
+  job.runner, job.started = string.match(values[3] or ' 0', '^(.*) (%d+)$')
+  for index, word in ipairs({ ... }) do job[word] = values[index + 3] end
+  return job
 end
 
--- The running job's fields if `attempt` still owns it, else nil. Order: see the unpacking callers.
+-- The running job if `attempt` still owns it, else nil.
 local function owned(token, attempt, ...)
-  local fields = call('HMGET', job_key(token), STATE, ATTEMPT, VERSION, WATCH, ...)
-  if fields[1] == 'running' and fields[2] == attempt then return fields end
+  local job = read(token, ...)
+  if job and job.state == 'running' and job.attempt == attempt then return job end
   return nil
 end
 
--- Appends an ended, unsuccessful attempt to the job's history. `problem` is JSON text or 'null'.
-local function remember(token, attempt, runner, started, ended, outcome, problem)
-  local key = base .. K_HISTORY .. token
-  call('RPUSH', key, '{"attempt":' .. attempt .. ',"runner":' .. cjson.encode(runner or '') .. ',"started_ms":' .. (started or 0)
-    .. ',"ended_ms":' .. ended .. ',"outcome":"' .. outcome .. '","error":' .. problem .. '}')
-  call('LTRIM', key, -HISTORY_LENGTH, -1)
+-- Grows with every change. A claim counts by its attempt and completion by its state, so that these
+-- two, which every job goes through, need not write it.
+local function version_of(job)
+  return 1 + job.attempt + job.changes + (job.state == 'completed' and 1 or 0)
 end
 
--- Ends a job without a result: `state` is failed or cancelled. The place it had is the caller's to clear.
-local function close(token, state, now, version, watchers)
-  local key = job_key(token)
-  call('HSET', key, STATE, state, FINISHED, string.format('%.0f', now), VERSION, version)
-  call('HDEL', key, WATCH, CANCEL, DUE)
-  call('ZADD', base .. (state == 'failed' and K_FAILED or K_CANCELLED), now, token)
+-- Tells the clients that wait for this job that it changed; 0 stands for a job that is gone.
+local function notify(token, version)
+  local clients = call('HGET', base .. K_WATCHED, token)
+  if not clients then return end
+  for client in string.gmatch(clients, '%S+') do
+    call('PUBLISH', base .. K_CHANGED .. client, token .. ' ' .. integer(version))
+  end
+end
+
+-- The same for jobs that were claimed or completed together: one question when nobody waits for any job.
+local function notify_all(tokens)
+  if #tokens == 0 or call('EXISTS', base .. K_WATCHED) == 0 then return end
+  for _, token in ipairs(tokens) do
+    if call('HEXISTS', base .. K_WATCHED, token) == 1 then
+      local job = read(token)
+      notify(token, version_of(job))
+      if job.state == 'completed' then call('HDEL', base .. K_WATCHED, token) end
+    end
+  end
+end
+
+-- Writes that something about a job changed, with any pairs of field and value.
+local function change(job, ...)
+  job.changes = job.changes + 1
+  call('HSET', job.key, CHANGES, integer(job.changes), ...)
+  notify(job.token, version_of(job))
+end
+
+-- Writes a job's next state, with further pairs of field and value. The place it had is the caller's to clear.
+local function move(job, state, ...)
+  job.state = state
+  change(job, STATE, state .. ' ' .. job.attempt, ...)
+end
+
+-- Ends a job without a result: `state` is failed or cancelled; `now` is a number or its text.
+local function close(job, state, now, ...)
+  call('HDEL', job.key, CANCEL, DUE)
+  call('ZADD', base .. (state == 'failed' and K_FAILED or K_CANCELLED), now, job.token)
+  move(job, state, FINISHED, now, ...)
+  call('HDEL', base .. K_WATCHED, job.token)
   count(state, 1)
-  notify(watchers, token, version)
+end
+
+-- Appends the job's latest attempt, ended and unsuccessful, to its history. `problem` is JSON text or 'null'.
+local function remember(job, ended, outcome, problem)
+  local key = base .. K_HISTORY .. job.token
+  call('RPUSH', key, '{"attempt":' .. job.attempt .. ',"runner":' .. cjson.encode(job.runner) .. ',"started_ms":' .. job.started
+    .. ',"ended_ms":' .. ended .. ',"outcome":"' .. outcome .. '","error":' .. problem .. '}')
+  call('LTRIM', key, -HISTORY_LENGTH, -1)
 end

@@ -7,13 +7,10 @@ local function promote(now, limit)
   local due = call('ZRANGEBYSCORE', base .. K_SCHEDULED, '-inf', now, 'LIMIT', 0, limit)
   if #due == 0 then return 0 end
   for _, token in ipairs(due) do
-    local key = job_key(token)
-    local fields = call('HMGET', key, STATE, LINE, VERSION, WATCH)
-    if fields[1] == 'scheduled' then
-      local version = (fields[3] or 1) + 1
-      call('HSET', key, STATE, 'queued', SEQ, to_back(fields[2] or 'normal', token), VERSION, version)
-      call('HDEL', key, DUE)
-      notify(fields[4], token, version)
+    local job = read(token, LINE)
+    if job and job.state == 'scheduled' then
+      call('HDEL', job.key, DUE)
+      move(job, 'queued', SEQ, to_back(job[LINE] or 'normal', token))
     end
   end
   call('ZREM', base .. K_SCHEDULED, unpack(due))

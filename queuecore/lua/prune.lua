@@ -9,25 +9,27 @@ local now = clock_ms()
 local retention = { completed = ARGV[1], failed = ARGV[2], cancelled = ARGV[3] }
 local reply, removed = {}, 0
 
-local function remove(token, owner, watchers)
-  if owner then call('ZREM', base .. K_OWNED .. owner, token) end
-  call('DEL', job_key(token), base .. K_HISTORY .. token, base .. K_LOG .. token)
-  notify(watchers, token, 0)
+local function remove(job)
+  local token = job.token
+  if job[OWNER] then call('ZREM', base .. K_OWNED .. job[OWNER], token) end
+  call('DEL', job.key, base .. K_HISTORY .. token, base .. K_LOG .. token)
+  notify(token, 0)
+  call('HDEL', base .. K_WATCHED, token)
   removed = removed + 1
 end
 
 for index = 4, #ARGV do
   local token = ARGV[index]
-  local fields = call('HMGET', job_key(token), STATE, FINISHED, OWNER, WATCH)
-  local state = fields[1]
+  local job = read(token, FINISHED, OWNER)
+  local state = job and job.state
   local answer = 'gone'
-  if state and not (retention[state] and fields[2] + retention[state] <= now) then
+  if state and not (retention[state] and job[FINISHED] + retention[state] <= now) then
     answer = state
   else
     -- Also where the job itself was gone before: an entry left behind would be found expired for ever.
     if state ~= 'failed' then call('ZREM', base .. K_CANCELLED, token) end
     if state ~= 'cancelled' then call('ZREM', base .. K_FAILED, token) end
-    if state then remove(token, fields[3], fields[4]) end
+    if job then remove(job) end
   end
   reply[#reply + 1] = token
   reply[#reply + 1] = answer

@@ -7,17 +7,17 @@
 local runner = ARGV[1]
 local known = {}
 for index = 2, #ARGV, 2 do known[ARGV[index]] = ARGV[index + 1] end
-local now = string.format('%.0f', clock_ms())
+local now = integer(clock_ms())
 local released = {}
 local tokens = call('SMEMBERS', base .. K_RUNNING .. runner)
 sort_latest_first(tokens)
 for _, token in ipairs(tokens) do
-  local fields = call('HMGET', job_key(token), STATE, ATTEMPT, RUNNER)
-  local is_owner = fields[1] == 'running' and fields[3] == runner
+  local job = read(token)
+  local is_owner = job and job.state == 'running' and job.runner == runner
   if not is_owner then
     call('SREM', base .. K_RUNNING .. runner, token)
-  elseif known[token] ~= fields[2] then
-    release(token, fields[2], now)
+  elseif known[token] ~= job.attempt then
+    release(token, job.attempt, now)
     call('SREM', base .. K_RUNNING .. runner, token)
     released[#released + 1] = token
   end

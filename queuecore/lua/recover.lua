@@ -4,22 +4,17 @@
 -- flags  allow-oom
 -- ARGV   (part of advance, take_over and sweep) payload: error (JSON)
 local function recover(token, attempt, problem, now)
-  local fields = owned(token, attempt, CANCEL, RUNNER, STARTED, LINE, CRASHES, MAX_CRASHES)
-  if not fields then return false end
-  remember(token, attempt, fields[6], fields[7], now, 'crashed', problem)
-  local key, version, crashes = job_key(token), (fields[3] or 1) + 1, (fields[9] or 0) + 1
+  local job = owned(token, attempt, CANCEL, LINE, CRASHES, MAX_CRASHES)
+  if not job then return false end
+  remember(job, now, 'crashed', problem)
+  local crashes = (job[CRASHES] or 0) + 1
   count('crashed', 1)
-  call('HSET', key, CRASHES, crashes)
-  if fields[5] then
-    close(token, 'cancelled', now, version, fields[4])
-    return 'cancelled'
+  if job[CANCEL] then
+    close(job, 'cancelled', now, CRASHES, integer(crashes))
+  elseif crashes >= tonumber(job[MAX_CRASHES] or DEFAULT_MAX_CRASHES) then
+    close(job, 'failed', now, CRASHES, integer(crashes), ERROR, problem)
+  else
+    move(job, 'queued', SEQ, to_front(job[LINE] or 'normal', token), CRASHES, integer(crashes))
   end
-  if crashes >= tonumber(fields[10] or DEFAULT_MAX_CRASHES) then
-    call('HSET', key, ERROR, problem)
-    close(token, 'failed', now, version, fields[4])
-    return 'failed'
-  end
-  call('HSET', key, STATE, 'queued', SEQ, to_front(fields[8] or 'normal', token), VERSION, version)
-  notify(fields[4], token, version)
-  return 'queued'
+  return job.state
 end

@@ -9,7 +9,7 @@ local fields = call('HMGET', base .. K_RECOVERY, 'tick', 'blind_until')
 local blind_until = tonumber(fields[2] or 0)
 if fields[1] and now - fields[1] > ttl / 2 then
   blind_until = now + ttl
-  call('HSET', base .. K_RECOVERY, 'blind_until', string.format('%.0f', blind_until))
+  call('HSET', base .. K_RECOVERY, 'blind_until', integer(blind_until))
 end
-call('HSET', base .. K_RECOVERY, 'tick', string.format('%.0f', now))
+call('HSET', base .. K_RECOVERY, 'tick', integer(now))
 return now >= blind_until and 1 or 0

@@ -9,17 +9,14 @@
 local token, memory = ARGV[1], base .. K_CALL .. 'requeue:' .. ARGV[2]
 local before = call('GET', memory)
 if before then return { before, 'queued' } end
-local key = job_key(token)
-local fields = call('HMGET', key, STATE, VERSION, LINE, WATCH)
-local state = fields[1]
-if not state then return { '', '' } end
+local job = read(token, LINE)
+if not job then return { '', '' } end
+local state = job.state
 if state ~= 'failed' and state ~= 'cancelled' then return { state, state } end
 call('ZREM', base .. (state == 'failed' and K_FAILED or K_CANCELLED), token)
-call('HDEL', key, FINISHED, ERROR, FAILURES, CRASHES, PROGRESS, PROGRESSED, CANCEL, DUE)
-local version = (fields[2] or 1) + 1
-call('HSET', key, STATE, 'queued', SEQ, to_back(fields[3] or 'normal', token), VERSION, version)
+call('HDEL', job.key, FINISHED, ERROR, FAILURES, CRASHES, PROGRESS, PROGRESSED, CANCEL, DUE)
+move(job, 'queued', SEQ, to_back(job[LINE] or 'normal', token))
 call('SET', memory, state, 'PX', 3600000)
 count('requeued', 1)
-notify(fields[4], token, version)
 wake_one()
 return { state, 'queued' }

@@ -4,24 +4,22 @@
 -- flags  allow-oom
 -- ARGV   (part of advance) payload: outcome word, a space, delay (ms), a space, error (JSON)
 local function retry(token, attempt, outcome, delay, problem, now)
-  local fields = owned(token, attempt, CANCEL, RUNNER, STARTED, FAILURES, LINE)
-  if not fields then return false end
-  remember(token, attempt, fields[6], fields[7], now, outcome, problem)
+  local job = owned(token, attempt, CANCEL, FAILURES, LINE)
+  if not job then return false end
+  remember(job, now, outcome, problem)
   if outcome == 'timed_out' then count('timed_out', 1) end
-  local key, version = job_key(token), (fields[3] or 1) + 1
-  if fields[5] then
-    close(token, 'cancelled', now, version, fields[4])
+  if job[CANCEL] then
+    close(job, 'cancelled', now)
     return true
   end
+  local failures = integer((job[FAILURES] or 0) + 1)
   if delay > 0 then
-    local due = now + delay
+    local due = integer(now + delay)
     call('ZADD', base .. K_SCHEDULED, due, token)
-    call('HSET', key, STATE, 'scheduled', DUE, string.format('%.0f', due), VERSION, version, FAILURES, (fields[8] or 0) + 1)
+    move(job, 'scheduled', DUE, due, FAILURES, failures)
   else
-    local number = to_back(fields[9] or 'normal', token)
-    call('HSET', key, STATE, 'queued', SEQ, number, VERSION, version, FAILURES, (fields[8] or 0) + 1)
+    move(job, 'queued', SEQ, to_back(job[LINE] or 'normal', token), FAILURES, failures)
   end
   count('retried', 1)
-  notify(fields[4], token, version)
   return true
 end

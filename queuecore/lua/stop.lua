@@ -4,9 +4,9 @@
 -- flags  allow-oom
 -- ARGV   (part of advance) no payload
 local function stop(token, attempt, now)
-  local fields = owned(token, attempt, RUNNER, STARTED)
-  if not fields then return false end
-  remember(token, attempt, fields[5], fields[6], now, 'cancelled', 'null')
-  close(token, 'cancelled', now, (fields[3] or 1) + 1, fields[4])
+  local job = owned(token, attempt)
+  if not job then return false end
+  remember(job, now, 'cancelled', 'null')
+  close(job, 'cancelled', now)
   return true
 end

@@ -12,7 +12,7 @@ call('DEL', alive)
 if call('HEXISTS', base .. K_RUNNERS, runner) == 1 then call('HSET', base .. K_RUNNERS, runner, '') end
 call('SREM', base .. K_IDLE, runner)
 
-local now = string.format('%.0f', clock_ms())
+local now = integer(clock_ms())
 -- All are looked at to take the latest first, also across calls; only so does their order hold.
 local all, tokens = call('SMEMBERS', running), {}
 sort_latest_first(all)
@@ -20,14 +20,12 @@ for index = 1, math.min(limit, #all) do tokens[index] = all[index] end
 
 local reply, recovered = { 0 }, 0
 for _, token in ipairs(tokens) do
-  local fields = call('HMGET', job_key(token), ATTEMPT, RUNNER)
-  if fields[2] == runner then
-    local state = recover(token, fields[1], ARGV[3], now)
-    if state then
-      recovered = recovered + 1
-      local n = #reply
-      reply[n + 1], reply[n + 2], reply[n + 3] = token, fields[1], state
-    end
+  local job = read(token)
+  local state = job and job.runner == runner and recover(token, job.attempt, ARGV[3], now)
+  if state then
+    recovered = recovered + 1
+    local n = #reply
+    reply[n + 1], reply[n + 2], reply[n + 3] = token, job.attempt, state
   end
 end
 if #tokens > 0 then call('SREM', running, unpack(tokens)) end

@@ -106,7 +106,7 @@ class Scene:
         return self.key(f"job:{token_of(name)}")
 
     def state(self, name: str) -> str:
-        return (self.database.hget(self.job_key(name), "s") or b"gone").decode()
+        return (self.database.hget(self.job_key(name), "s") or b"gone").decode().split()[0]
 
     def counter(self, name: str) -> int:
         return int(self.database.hget(self.key("statistics"), name) or 0)

@@ -52,11 +52,36 @@ def snapshot(client: redis.Redis, queue: str = "default", prefix: str = "qc") ->
                 case b"hash":
                     pipeline.hgetall(key)
         values = pipeline.execute()
-    return {
-        name: _python(name, value)
-        for key, value in zip(keys, values, strict=True)
-        if not (name := key.removeprefix(base)).startswith("call:")
-    }
+    return _spell_out(
+        {
+            name: _python(name, value)
+            for key, value in zip(keys, values, strict=True)
+            if not (name := key.removeprefix(base)).startswith("call:")
+        }
+    )
+
+
+def _spell_out(raw: Snapshot) -> Snapshot:
+    """Each thing of a job by a name of its own, also what is stored two in a field or beside the job.
+
+    VERSION is the sum that everybody sees, left out while it is 1; so is ATTEMPT before the first claim.
+    """
+    for token, clients in raw.pop("watched", {}).items():
+        raw[f"job:{token}"]["WATCH"] = clients
+    for name, job in raw.items():
+        if not name.startswith(NAMES["JOB"]) or "STATE" not in job:
+            continue
+        state, attempt = str(job["STATE"]).split()
+        version = 1 + int(attempt) + job.pop("CHANGES", 0) + (state == "completed")
+        job["STATE"] = state
+        if int(attempt):
+            job["ATTEMPT"] = int(attempt)
+        if version > 1:
+            job["VERSION"] = version
+        if "CLAIMED" in job:
+            runner, started = job.pop("CLAIMED").rsplit(" ", 1)
+            job["RUNNER"], job["STARTED"] = _text(runner.encode()), int(started)
+    return raw
 
 
 def changes(before: Snapshot, after: Snapshot) -> Snapshot:

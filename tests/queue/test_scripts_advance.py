@@ -421,7 +421,7 @@ async def test_a_repeated_call_gives_checkpoints_again(scene: Scene) -> None:
     first = await scene.broker.client.run("advance", scene.key(""), *arguments)
     again = await scene.broker.client.run("advance", scene.key(""), *arguments)
 
-    assert first[2] == again[2] == [token_of("a").encode(), 2, first[2][2], [b"1", b"", b"here"]]
+    assert first[2] == again[2] == [token_of("a").encode(), b"2", first[2][2], [b"1", b"", b"here"]]
 
 
 async def test_a_call_that_arrives_after_a_later_one_changes_nothing(scene: Scene) -> None:
