@@ -6,6 +6,7 @@ Every list is read from an index that was written when the state changed.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -49,9 +50,13 @@ class Inspector:
     Args:
         broker: whose connection and keys are used.
         retention: how long ended jobs are kept, to say when one will go.
+        queues: names of queues that are looked at even when Redis does not list them (any more).
     """
 
-    def __init__(self, broker: Broker, *, retention: Retention | None = None) -> None:
+    def __init__(
+        self, broker: Broker, *, retention: Retention | None = None, queues: Iterable[str] = ()
+    ) -> None:
+        self._known_queues = frozenset(queues)
         self._client = broker.client
         self._prefix = broker.prefix
         self._keys = broker.keys
@@ -180,7 +185,8 @@ class Inspector:
 
     async def queues(self) -> list[str]:
         """The names of all queues ever used, sorted."""
-        return sorted(name.decode() for name in await self._client.call("SMEMBERS", queues_key(self._prefix)))
+        names = await self._client.call("SMEMBERS", queues_key(self._prefix))
+        return sorted(self._known_queues.union(name.decode() for name in names))
 
     async def counts(self, queue: str) -> Counts:
         """How many jobs are in each state. Completed ones that were deleted early are still counted."""

@@ -112,7 +112,7 @@ class Queue:
     ) -> None:
         self.broker = broker
         self.registry = registry or Registry()
-        self.inspector = Inspector(broker, retention=retention)
+        self.inspector = Inspector(broker, retention=retention, queues=self.registry.queues())
         self.events = Events(broker)
         self._window = idempotency_window
         self._max_arguments_bytes = max_arguments_bytes
