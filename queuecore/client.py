@@ -20,9 +20,12 @@ from .scripts import Script, scripts
 
 logger = logging.getLogger(__name__)
 
-# Errors that pass: the server starts, fails over, or is busy. READONLY and MASTERDOWN want a new connection.
+# Errors that pass: the server starts, fails over, is busy or full. The second kind wants a new connection.
 PASSING: Final = frozenset({"LOADING", "BUSY", "TRYAGAIN", "NOREPLICAS", "MISCONF", "CLUSTERDOWN"})
-MOVED_ON: Final = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED"})
+MOVED_ON: Final = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED", "MAXCLIENTS"})
+
+SHORTEST_PAUSE: Final = 0.02  # seconds before connecting again, doubled each time
+LONGEST_PAUSE: Final = 1.0
 
 
 class Client:
@@ -41,16 +44,22 @@ class Client:
         self._patience = patience
         self._timeout = timeout
         self._connection: Connection | None = None
-        self._connecting = asyncio.Lock()
+        self._connecting: asyncio.Task[Connection] | None = None
+        self._pause = 0.0
+        self._trouble = ""
         self._scripts: dict[str, Script] = {}
         self._away = False
+        self._closed = False
         self.version = ""  # of the server, once connected
 
     async def close(self) -> None:
-        """Drop the connection."""
+        """Drop the connection for good; calls under way and later ones raise BrokerUnavailable."""
+        self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
 
     async def run(self, script: str, base: str, *arguments: Argument) -> Reply:
         """Call a script by name on the queue whose keys begin with `base`.
@@ -71,13 +80,15 @@ class Client:
 
     async def _persist(self, attempt, *arguments) -> Reply:  # type: ignore[no-untyped-def]  # passes through to three private methods
         deadline = None if self._patience is None else time.monotonic() + self._patience
-        pause = 0.02
         while True:
+            if self._closed:
+                raise BrokerUnavailable("this client was closed")
+            busy = False
             try:
                 connection = self._connection
                 if connection is None or connection.closed.done():
-                    connection = await self._connect()
-                return await attempt(connection, *arguments)
+                    connection = await self._connected(deadline)
+                reply = await attempt(connection, *arguments)
             except ConnectionLost as error:
                 reason = str(error)
             except CommandRefused as error:
@@ -87,32 +98,60 @@ class Client:
                     self._connection.close(str(error))
                 elif error.code not in PASSING:
                     raise
+                busy = True
                 reason = str(error)
+            else:
+                self._pause = 0.0
+                return reply
             self._note_away(reason)
-            if deadline is not None and time.monotonic() + pause > deadline:
+            if deadline is not None and time.monotonic() >= deadline:
                 raise BrokerUnavailable(reason)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(pause * 2, 1.0)
+            if busy:
+                await asyncio.sleep(self._next_pause())
+
+    async def _connected(self, deadline: float | None) -> Connection:
+        """The connection, made by one task for all who wait: they go on together, in the order they came."""
+        task = self._connecting
+        if task is None or task.done():
+            task = self._connecting = asyncio.create_task(self._connect())
+            task.add_done_callback(_look_at)
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        await asyncio.wait([task], timeout=left)
+        if not task.done():
+            raise ConnectionLost(self._trouble or "no connection in time")
+        if task.cancelled():
+            raise ConnectionLost("this client was closed")
+        return task.result()
 
     async def _connect(self) -> Connection:
-        async with self._connecting:
-            connection = self._connection
-            if connection is not None and not connection.closed.done():
-                return connection
+        await asyncio.sleep(self._next_pause())
+        try:
             connection = await connect(self.url, timeout=self._timeout, name=self.name)
             try:
                 info = await connection.call("INFO", "server")
+                await connection.call("PING")  # refused as long as the server reads its data
             except BaseException:
                 connection.close()
                 raise
-            match = re.search(rb"redis_version:(\d+)([\d.]*)", bytes(info))
-            self.version = (match[1] + match[2]).decode() if match else "0"
-            self._scripts = scripts(shebang=int(match[1]) >= 7 if match else False)
-            self._connection = connection
-            if self._away:
-                self._away = False
-                logger.info("redis.returned client=%s", self.name)
-            return connection
+        except (ConnectionLost, CommandRefused) as error:
+            self._trouble = str(error)
+            if isinstance(error, CommandRefused) and error.code in PASSING | MOVED_ON:
+                raise ConnectionLost(str(error)) from error
+            raise
+        match = re.search(rb"redis_version:(\d+)([\d.]*)", bytes(info))
+        self.version = (match[1] + match[2]).decode() if match else "0"
+        self._scripts = scripts(shebang=int(match[1]) >= 7 if match else False)
+        self._connection = connection
+        self._trouble = ""
+        if self._away:
+            self._away = False
+            logger.info("redis.returned client=%s", self.name)
+        return connection
+
+    def _next_pause(self) -> float:
+        """Seconds to wait before the next try: none at first, then longer until a call succeeds."""
+        pause, self._pause = self._pause, min(max(self._pause * 2, SHORTEST_PAUSE), LONGEST_PAUSE)
+        return pause * random.uniform(0.5, 1.0)
 
     def _note_away(self, reason: str) -> None:
         if not self._away:
@@ -137,8 +176,7 @@ class Client:
     async def _commands(
         self, connection: Connection, commands: tuple[tuple[Argument, ...], ...]
     ) -> list[Reply]:
-        futures = [connection.call(*command) for command in commands]
-        return [await future for future in futures]
+        return await asyncio.gather(*(connection.call(*command) for command in commands))
 
     @asynccontextmanager
     async def subscribe(self, *channels: str) -> AsyncIterator[asyncio.Queue[tuple[str, bytes] | None]]:
@@ -154,10 +192,11 @@ class Client:
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._keep_subscribed(channels, messages, ready))
         try:
-            try:
-                await asyncio.wait_for(asyncio.shield(ready), self._patience)
-            except TimeoutError as error:
-                raise BrokerUnavailable("could not subscribe") from error
+            await asyncio.wait([ready, task], timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()  # raises what ended it: an address that is none
+            if not ready.done():
+                raise BrokerUnavailable("could not subscribe")
             yield messages
         finally:
             task.cancel()
@@ -172,7 +211,7 @@ class Client:
         def receive(channel: bytes, payload: bytes) -> None:
             messages.put_nowait((channel.decode(), payload))
 
-        pause = 0.02
+        pause = SHORTEST_PAUSE
         while True:
             connection: Connection | None = None
             try:
@@ -182,7 +221,7 @@ class Client:
                 # The acknowledgements of further channels have no call of their own to wait for them.
                 for channel in channels:
                     await connection.call("SUBSCRIBE", channel)
-                pause = 0.02
+                pause = SHORTEST_PAUSE
                 if ready.done():
                     messages.put_nowait(None)
                 else:
@@ -197,4 +236,10 @@ class Client:
                 if connection is not None:
                     connection.close()
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(pause * 2, 1.0)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _look_at(task: asyncio.Task[Connection]) -> None:
+    """Those who waited may all have gone away: then nobody else looks at how it ended."""
+    if not task.cancelled():
+        task.exception()

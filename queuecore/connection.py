@@ -9,6 +9,7 @@ that has no reply ends with ConnectionLost, and whether it was carried out is un
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections import deque
@@ -24,6 +25,8 @@ OnMessage = Callable[[bytes, bytes], None]
 
 CONNECT_TIMEOUT: Final = 3.0  # seconds
 
+_WRAPPED = re.compile(r"^ERR Error running script .*@user_script: ?\d+: -?([A-Z]+)(?: |$)", re.DOTALL)
+
 
 class ConnectionLost(Exception):
     """The connection broke or did not answer in time; unanswered calls may have been carried out."""
@@ -34,7 +37,15 @@ class CommandRefused(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.code = message.split(" ", 1)[0]
+        self.code = _code(message)
+
+
+def _code(message: str) -> str:
+    if message.startswith("ERR max number of clients"):
+        return "MAXCLIENTS"
+    # Before Redis 7, what a script met inside is wrapped: "ERR Error running script ... : -OOM command ..."
+    match = _WRAPPED.search(message)
+    return match[1] if match else message.split(" ", 1)[0]
 
 
 class Connection(asyncio.Protocol):
@@ -55,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._watchdog: asyncio.TimerHandle | None = None
         self._watched: asyncio.Future[Reply] | None = None
+        self._sightings = 0
         self.closed: asyncio.Future[None] = self._loop.create_future()
 
     def call(self, *command: Argument) -> asyncio.Future[Reply]:
@@ -117,12 +129,13 @@ class Connection(asyncio.Protocol):
             future.set_result(reply)
 
     def _watch(self) -> None:
-        """Every half timeout: a call that was already the oldest half a timeout ago has waited too long."""
+        """Every half timeout: a call that is the oldest for the third time has waited a whole one."""
         self._watchdog = None
         if not self._waiting:
             self._watched = None
             return
-        if self._waiting[0] is self._watched:
+        self._sightings = self._sightings + 1 if self._waiting[0] is self._watched else 1
+        if self._sightings == 3:
             self.close(f"no answer within {self._timeout:g} s")
             return
         self._watched = self._waiting[0]
@@ -187,8 +200,7 @@ async def _greet(connection: Connection, address: dict[str, Any], name: str) -> 
     if name:
         greetings.append(connection.call("CLIENT", "SETNAME", name))
     try:
-        for greeting in greetings:
-            await greeting
+        await asyncio.gather(*greetings)
     except BaseException:
         connection.close("refused")
         raise
