@@ -230,7 +230,7 @@ class Service:
     def worker_of(self, runner_id: str) -> "Worker":
         """The worker that has a runner of this id."""
         for worker in self.workers:
-            if runner_id in worker.log():
+            if f"runner.ready runner={runner_id}" in worker.log():
                 return worker
         raise AssertionError(f"no worker knows the runner {runner_id}")
 
