@@ -85,6 +85,8 @@ class Attempt:
         """End it; the first reason holds, but that of a job that was lost outweighs all."""
         if self.stopped is None or reason == "fenced":
             self.stopped = reason
+        if reason == "cancelled":
+            self.context.ask_to_cancel()
         if self.task is not None:
             self.task.cancel()
 
