@@ -73,10 +73,10 @@ def write(results: Results, machine: Mapping[str, str], *, rounds: int) -> str:
         "![Jobs a second and latency of each system](results.svg)",
         _ratios(results),
         _goals(results),
-        f"## All systems\n\nMedians of {rounds} rounds, smallest and largest in brackets. The handlers counted: "
-        "each job ran exactly once.\n\n" + _table(results, COLUMNS),
+        f"## All systems\n\nMedians of {rounds} rounds, smallest and largest in brackets. The handlers "
+        "counted: each job ran exactly once.\n\n" + _table(results, COLUMNS),
         _table(results, MORE_COLUMNS),
-        "The limit is `limit.lua`: the same state changes in Lua, 100 jobs a call, with no Python around them. "
+        "The limit is `limit.lua`: the same state changes in Lua, 100 jobs a call, no Python around them. "
         f"A round trip to Redis took {_cell(results, 'limit', 'round_trip_ms', 3)} ms. huey acknowledges "
         "nothing, so a crash of its worker loses jobs. Reads are how often Redis read from a socket.",
         "## queuecore alone\n\n" + _ours(results),
