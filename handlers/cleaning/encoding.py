@@ -36,6 +36,9 @@ CODECS = {
 }
 _NAMES = {codec: name for name, codec in CODECS.items() if name != "utf-16"}
 
+# What a text has few of: all but tab, line feed, form feed, carriage return, the end mark of DOS and escape.
+_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\f\r\x1a\x1b")
+
 # UTF-32 comes first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -88,7 +91,8 @@ def find_encoding(path: Path, *, chosen: str = "auto") -> Encoding:
             return marked
         if b"\0" in head and (wide := _by_nul_pattern(head)):
             return wide
-        if head.count(b"\0") > 8 + len(head) // 200:
+        controls = len(head) - len(head.translate(None, _CONTROLS))
+        if controls > 8 + len(head) // 50:
             raise CleaningError(
                 "This is not a text file.",
                 "It holds bytes that no CSV file has. Save it as CSV or XLSX in the program that made it "

@@ -87,7 +87,7 @@ def output_name(name: str, suffix: str) -> str:
         for character in name
         if unicodedata.category(character)[0] != "C" and character not in '<>:"|?*'
     )
-    stem = name.rpartition(".")[0] or name
+    stem = name.rpartition(".")[0] if "." in name else name
     stem = re.sub(r"\s+", " ", stem).strip(" .")[:_LONGEST_STEM].rstrip(" .") or "table"
     if stem.endswith("-cleaned"):
         return stem + suffix

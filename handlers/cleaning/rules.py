@@ -7,7 +7,7 @@ from itertools import compress
 from handlers.cleaning import dates, numbers
 from handlers.cleaning.batches import Batch, Native, Reject
 from handlers.cleaning.columns import FORMULA_STARTS, ColumnPlan
-from handlers.cleaning.report import Tally
+from handlers.cleaning.report import Tally, show_undecoded
 
 # What no cell of a table has a use for, and what XLSX cannot hold; tab and line break stay.
 _CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127])
@@ -30,18 +30,22 @@ def name_columns(header: Sequence[str], *, named: bool, escape: bool) -> list[st
         named: whether they are names; else the columns are numbered.
         escape: whether names that start a formula are made text.
     """
-    names: list[str] = []
-    taken: set[str] = set()
-    wanted = [_tidy_name(cell) if named else "" for cell in header]
-    if escape:
-        wanted = [escape_formula(name) for name in wanted]
+
+    def written(name: str) -> str:
+        return escape_formula(name) if escape else name
+
+    wanted = [written(_tidy_name(cell)) if named else "" for cell in header]
     # A name that is there already keeps its place: `a, a, a_2` becomes `a, a_3, a_2`.
     reserved = {name.casefold() for name in wanted}
+    names: list[str] = []
+    taken: set[str] = set()
     for index, name in enumerate(wanted, start=1):
-        unique = name or f"column_{index}"
+        stem = name or f"column_{index}"
+        unique = stem
         number = 2
         while unique.casefold() in taken or (unique != name and unique.casefold() in reserved):
-            unique = f"{name or f'column_{index}'}_{number}"
+            # -5 is a number, but -5_2 is a formula.
+            unique = written(f"{stem}_{number}")
             number += 1
         taken.add(unique.casefold())
         names.append(unique)
@@ -54,7 +58,7 @@ def tidy_cell(text: str) -> str:
 
 
 def _tidy_name(text: str) -> str:
-    return " ".join(text.translate(_CONTROLS).strip().strip(_ZERO_WIDTH).split())
+    return " ".join(show_undecoded(text).translate(_CONTROLS).strip().strip(_ZERO_WIDTH).split())
 
 
 class Tidier:

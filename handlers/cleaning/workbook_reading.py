@@ -5,11 +5,14 @@ reads what is dense and not too large; openpyxl streams the rest.
 """
 
 import datetime
+import warnings
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from handlers.cleaning.batches import Batch, Description, Native, Reject
 from handlers.cleaning.failures import CleaningError
@@ -24,6 +27,12 @@ _MAX_DENSE_BYTES = 600 << 20
 _MAX_AREA = 400_000_000
 _BATCH_CELLS = 20_000
 _HEADER_ROWS = 50
+
+# What openpyxl lets through of a damaged file, whose retry would end alike.
+_DAMAGES = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError, OSError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 Advance = Callable[[int, int], None]
 
@@ -51,7 +60,7 @@ class WorkbookTable:
         self._path = path
         archive = Archive(path)
         self._archive = archive
-        sheets = list_sheets(archive)
+        self._sheets = sheets = list_sheets(archive)
         self._verify_shared_parts()
         self.sheet, self.extent = self._choose(sheets, options.sheet, scanned)
         reading()
@@ -125,12 +134,7 @@ class WorkbookTable:
                 _check_area(extent)
                 return sheet, extent
         where = f"The sheet “{candidates[0].name}” is" if len(candidates) == 1 else "All visible sheets are"
-        raise CleaningError(
-            f"{where} empty.",
-            f"The sheets of this workbook are {list_names(sheet.name for sheet in sheets)}. "
-            "Choose the one with the table with the option “sheet”.",
-            type="empty-file",
-        )
+        raise _empty(where, sheets)
 
     def _is_dense(self) -> bool:
         extent = self.extent
@@ -145,9 +149,7 @@ class WorkbookTable:
         try:
             workbook = python_calamine.CalamineWorkbook.from_path(str(self._path))
             loaded = workbook.get_sheet_by_name(self.sheet.name)
-        except python_calamine.PasswordError as error:
-            raise damaged() from error
-        except (python_calamine.CalamineError, OSError) as error:
+        except (python_calamine.CalamineError, *_DAMAGES) as error:
             raise damaged() from error
         if loaded.start is None:
             # Only cells that calamine reads as empty, such as errors: openpyxl tells them.
@@ -169,15 +171,15 @@ class WorkbookTable:
         errors = self.extent.errors
         erroneous = {row for row, _ in errors}
         first = self._first_column
-        start = loaded.start[0] + 1
-        # calamine does not tell leading and trailing rows of error cells, so rows are counted, not taken.
         number = 0
-        for number, row in enumerate(loaded.iter_rows(), start=start):
+        # Its rows begin at the first of the sheet, its columns at the first that has a cell.
+        for number, row in enumerate(loaded.iter_rows(), start=1):
             if number in erroneous:
                 for column in range(len(row)):
                     if text := errors.get((number, column + first)):
                         row[column] = text.strip()
             yield number, row[: self.width]
+        # It ends before trailing rows of nothing but errors.
         for missing in sorted(row for row in erroneous if row > number):
             yield (
                 missing,
@@ -185,44 +187,53 @@ class WorkbookTable:
             )
 
     def _stream_rows(self) -> Iterator[tuple[int, Sequence[Any]]]:
-        import warnings
-
-        import openpyxl
-        from openpyxl.utils.exceptions import InvalidFileException
-
         width = self.width
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                workbook = openpyxl.load_workbook(self._path, read_only=True, data_only=True)
-                sheet = workbook[self.sheet.name]
+        with self._path.open("rb") as file:
+            try:
+                # As an open file: by its path it would be judged by its name, and it has none.
+                sheet = _open_to_stream(file)[self.sheet.name]
                 # The stated extent may be a lie; rows come as wide as they are.
                 sheet.reset_dimensions()
-                rows = sheet.iter_rows(values_only=True)
-                for number, row in enumerate(rows, start=1):
+                for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
                     if row:
                         yield number, (*row[:width], *[None] * (width - len(row)))
-        except (InvalidFileException, ValueError, KeyError, OSError) as error:
-            raise damaged() from error
-        workbook.close()
+            except _DAMAGES as error:
+                raise damaged() from error
 
     def _find_header(self, has_header: bool) -> tuple[tuple[Reject, ...], int, list[str]]:
         """Return the rows above the header, the number of the header row, and its cells."""
-        first = [
-            (number, texts)
-            for number, row in islice(self._rows(), _HEADER_ROWS)
-            if any(texts := _convert(row)[0])
-        ]
+        texts = ((number, _convert(row)[0]) for number, row in self._rows())
+        filled = ((number, cells) for number, cells in texts if any(map(str.strip, cells)))
+        first = list(islice(filled, _HEADER_ROWS))
         if not first:
-            first = [(number, texts) for number, row in self._rows() if any(texts := _convert(row)[0])][:1]
+            # Cells that hold nothing but spaces.
+            raise _empty(f"The sheet “{self.sheet.name}” is", self._sheets)
         if not has_header:
             return (), first[0][0], ["" for _ in range(self.width)]
-        above = find_title_rows([texts for _, texts in first])
+        above = find_title_rows([cells for _, cells in first])
         rejects = tuple(
-            Reject(number, "stands above the header row", tuple(texts)) for number, texts in first[:above]
+            Reject(number, "stands above the header row", tuple(cells)) for number, cells in first[:above]
         )
         number, header = first[above]
         return rejects, number, header
+
+
+def _empty(where: str, sheets: list[Sheet]) -> CleaningError:
+    return CleaningError(
+        f"{where} empty.",
+        f"The sheets of this workbook are {list_names(sheet.name for sheet in sheets)}. "
+        "Choose the one with the table with the option “sheet”.",
+        type="empty-file",
+    )
+
+
+def _open_to_stream(file: BinaryIO) -> Any:
+    import openpyxl
+
+    with warnings.catch_warnings():
+        # It warns of styles and extensions that it leaves out, which is as it should be.
+        warnings.simplefilter("ignore")
+        return openpyxl.load_workbook(file, read_only=True, data_only=True)
 
 
 def _named(sheets: list[Sheet], wanted: str) -> Sheet:
