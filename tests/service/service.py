@@ -35,6 +35,7 @@ class Service:
         settings: by the names of their variables without `QUEUECORE_`, such as `{"WORKER_SLOTS": "2"}`.
         redis: directives of the private Redis, such as `{"maxmemory": "20mb"}`.
         workers: how many workers to start.
+        environ: further variables of the environment.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Service:
         settings: Mapping[str, str] | None = None,
         redis: Mapping[str, str] | None = None,
         workers: int = 1,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.data_dir = directory / "data"
@@ -63,6 +65,7 @@ class Service:
         self.workers: list[Worker] = []
         self.api: Process | None = None
         self._first_workers = workers
+        self._further_environ = dict(environ or {})
 
     def __enter__(self) -> Self:
         try:
@@ -253,7 +256,8 @@ class Service:
         own = {name for name in os.environ if name.startswith("QUEUECORE_")}
         own |= {"HOST", "PORT", "DATA_DIR", "REDIS_URL", "WORKERS"}
         environ = {name: value for name, value in os.environ.items() if name not in own}
-        return environ | {f"QUEUECORE_{name}": value for name, value in {**self.settings, **settings}.items()}
+        given = {f"QUEUECORE_{name}": value for name, value in {**self.settings, **settings}.items()}
+        return environ | given | self._further_environ
 
 
 class Process:
