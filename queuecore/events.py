@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from .broker import Broker
@@ -59,12 +61,11 @@ class Events:
         """
         queue, token = split_job_id(job_id)
         deadline = time.monotonic() + timeout
-        await self._listen(queue)
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        futures = self._waiting.setdefault(job_id, set())
-        futures.add(future)
-        try:
-            while not self._closing:
+        while not self._closing:
+            await self._listen(queue)
+            # A fresh one each time, there before Redis is asked: what it hears may be older than `since`.
+            future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            with self._hearing(job_id, future):
                 version = int(
                     await self._broker.client.run(
                         "watch", self._broker.keys(queue).base, token, self._name, since
@@ -78,34 +79,49 @@ class Events:
                 await asyncio.wait([future], timeout=min(left, LOOK_AGAIN))
                 if future.done() and not future.cancelled() and future.result() > since:
                     return future.result()
+        return since
+
+    @contextmanager
+    def _hearing(self, job_id: str, future: asyncio.Future[int]) -> Iterator[None]:
+        """What is heard of a job goes into the future."""
+        futures = self._waiting.setdefault(job_id, set())
+        futures.add(future)
+        try:
+            yield
         finally:
             futures.discard(future)
             if not futures:
                 self._waiting.pop(job_id, None)
-        return since
 
     async def _listen(self, queue: str) -> None:
-        """Start to listen for this queue's messages, once; wait until the subscription stands."""
-        if queue not in self._listeners:
+        """Listen for this queue's messages, from the first time on; wait until the subscription stands."""
+        listener = self._listeners.get(queue)
+        if listener is None or listener.done():
             self._ready[queue] = asyncio.get_running_loop().create_future()
-            self._listeners[queue] = asyncio.create_task(self._hear(queue))
+            listener = asyncio.create_task(self._hear(queue, self._ready[queue]))
+            self._listeners[queue] = listener
         ready = self._ready[queue]
         if not ready.done():
-            await asyncio.wait([ready, self._listeners[queue]], return_when=asyncio.FIRST_COMPLETED)
-        if self._listeners[queue].done() and not self._closing:
-            listener = self._listeners.pop(queue)
+            await asyncio.wait([ready, listener], return_when=asyncio.FIRST_COMPLETED)
+        if listener.done() and not listener.cancelled():
             listener.result()  # raises what ended it
 
-    async def _hear(self, queue: str) -> None:
+    async def _hear(self, queue: str, ready: asyncio.Future[None]) -> None:
         async with self._broker.client.subscribe(
             self._broker.keys(queue).of("CHANGED", self._name)
         ) as messages:
-            self._ready[queue].set_result(None)
+            ready.set_result(None)
             while True:
                 message = await messages.get()
                 if message is None:
-                    continue
-                token, version = message[1].decode().split(" ")
-                for future in self._waiting.get(f"{queue}.{token}", ()):
-                    if not future.done():
-                        future.set_result(int(version))
+                    # Something may have been missed: whoever waits looks again.
+                    self._tell([job_id for job_id in self._waiting if job_id.startswith(f"{queue}.")], 0)
+                else:
+                    token, version = message[1].decode().split(" ")
+                    self._tell([f"{queue}.{token}"], int(version))
+
+    def _tell(self, job_ids: list[str], version: int) -> None:
+        for job_id in job_ids:
+            for future in self._waiting.get(job_id, ()):
+                if not future.done():
+                    future.set_result(version)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from .broker import Broker
-from .connection import Argument
+from .connection import Argument, CommandRefused
 from .errors import JobNotFound
 from .job import (
     AttemptRecord,
@@ -49,7 +49,7 @@ class Inspector:
 
     Args:
         broker: whose connection and keys are used.
-        retention: how long ended jobs are kept, to say when one will go.
+        retention: how long ended jobs are kept, to say when one will go; may be changed at any time.
         queues: names of queues that are looked at even when Redis does not list them (any more).
     """
 
@@ -60,7 +60,7 @@ class Inspector:
         self._client = broker.client
         self._prefix = broker.prefix
         self._keys = broker.keys
-        self._retention = retention or Retention()
+        self.retention = retention or Retention()
 
     async def job(self, job_id: str) -> JobRecord:
         """A job as it stands now. Raises JobNotFound."""
@@ -99,10 +99,11 @@ class Inspector:
         """
         if job.state is not State.QUEUED:
             return None
-        start, holes = await self._client.call(
-            "HMGET", self._keys(job.queue).of("LINES"), job.line, f"{job.line}.holes"
+        keys = self._keys(job.queue)
+        (start, holes), length = await self._client.call_together(
+            ("HMGET", keys.of("LINES"), job.line, f"{job.line}.holes"),
+            ("LLEN", keys.of("LINE_OF", job.line)),
         )
-        length = await self._client.call("LLEN", self._keys(job.queue).of("LINE_OF", job.line))
         return max(1, min(job.seq - int(start or 0) + 1, int(length) - int(holes or 0)))
 
     async def owned(self, owner: str, *, before: Cursor | None = None, limit: int = 25) -> list[JobRecord]:
@@ -112,27 +113,33 @@ class Inspector:
             before: the last job of the page before, to go on behind it.
             limit: how many at most.
         """
-        queues = await self.queues()
-        newest = before.created_ms if before else "+inf"
-        pages = await self._client.call_together(
-            *(
-                # One more than asked for: jobs of one millisecond have no order but that of their ids.
-                (
-                    *("ZREVRANGEBYSCORE", self._keys(queue).of("OWNED", owner), newest, "-inf"),
-                    *("WITHSCORES", "LIMIT", 0, limit + 100),
-                )
-                for queue in queues
+        found: dict[str, list[tuple[int, str]]] = {queue: [] for queue in await self.queues()}
+        unfinished, offset, page = list(found), 0, limit
+        while unfinished:
+            replies = await self._client.call_together(
+                *(self._page_of_owned(queue, owner, before, offset, page) for queue in unfinished)
             )
-        )
-        places = [
-            (int(float(score)), f"{queue}.{token.decode()}")
-            for queue, page in zip(queues, pages, strict=True)
-            for token, score in zip(page[::2], page[1::2], strict=True)
-        ]
-        places.sort(reverse=True)
-        if before:
-            places = [place for place in places if place < (before.created_ms, before.id)]
-        return await self.jobs([job_id for _, job_id in places[:limit]])
+            for queue, reply in zip(unfinished, replies, strict=True):
+                places = zip(reply[1::2], reply[::2], strict=True)
+                found[queue] += [(int(float(score)), f"{queue}.{token.decode()}") for score, token in places]
+                if before:
+                    # Jobs of one millisecond have no order but that of their ids, and they can be many.
+                    found[queue] = [place for place in found[queue] if place < (before.created_ms, before.id)]
+            unfinished = [
+                queue
+                for queue, reply in zip(unfinished, replies, strict=True)
+                if len(reply) == 2 * page and len(found[queue]) < limit
+            ]
+            offset, page = offset + page, 500
+        newest = sorted((place for places in found.values() for place in places), reverse=True)
+        return await self.jobs([job_id for _, job_id in newest[:limit]])
+
+    def _page_of_owned(
+        self, queue: str, owner: str, before: Cursor | None, offset: int, limit: int
+    ) -> tuple[Argument, ...]:
+        newest = before.created_ms if before else "+inf"
+        key = self._keys(queue).of("OWNED", owner)
+        return ("ZREVRANGEBYSCORE", key, newest, "-inf", "WITHSCORES", "LIMIT", offset, limit)
 
     async def jobs(self, job_ids: list[str]) -> list[JobRecord]:
         """Several jobs in one round trip, two where any has a history; ids without a job are left out."""
@@ -159,7 +166,10 @@ class Inspector:
     async def in_state(
         self, queue: str, state: State, *, offset: int = 0, limit: int = 25
     ) -> list[JobRecord]:
-        """A queue's jobs in one state: waiting ones in the order they will start, others newest first."""
+        """A queue's jobs in one state: waiting ones in the order they will start, ended ones newest first.
+
+        A page of queued jobs can have fewer than `limit`: places that cancelled jobs left count, too.
+        """
         keys = self._keys(queue)
         last = offset + limit - 1
         match state:
@@ -252,10 +262,7 @@ class Inspector:
     async def oldest_queued_seconds(self, queue: str) -> float | None:
         """For how long the oldest of the jobs that stand first in a line exists; None when nobody waits."""
         keys = self._keys(queue)
-        heads = await self._client.call_together(
-            *(("LRANGE", keys.of("LINE_OF", line), 0, 9) for line in LINES)
-        )
-        tokens = [next(filter(None, head)) for head in heads if any(head)]
+        tokens = [token for line in LINES if (token := await self._head(queue, line))]
         if not tokens:
             return None
         (seconds, microseconds), *times = await self._client.call_together(
@@ -273,7 +280,7 @@ class Inspector:
         latency = (time.perf_counter() - begun) * 1000
         info = await self._info("persistence") | await self._info("memory")
         aof = info.get("aof_enabled") == "1"
-        saves = info.get("rdb_last_save_time", "0") != "0" and info.get("rdb_saves", "1") != "0"
+        saves = await self._saves(info)
         return ServerRecord(
             version=self._client.version,
             persistence="aof" if aof else "rdb" if saves else "none",
@@ -285,9 +292,26 @@ class Inspector:
 
     # Helpers.
 
+    async def _saves(self, info: dict[str, str]) -> bool:
+        """Whether the server writes snapshots from time to time."""
+        try:
+            return any((await self._client.call("CONFIG", "GET", "save"))[1::2])
+        except CommandRefused:  # hosted servers do not tell; then whether it ever did
+            return info.get("rdb_saves", "0") != "0"
+
     async def _info(self, section: str) -> dict[str, str]:
         text = bytes(await self._client.call("INFO", section)).decode()
         return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+    async def _head(self, queue: str, line: Line) -> bytes | None:
+        """The token that stands first in a line, behind all places that cancelled jobs left."""
+        key, first = self._keys(queue).of("LINE_OF", line), 0
+        while tokens := await self._client.call("LRANGE", key, first, first + 99):
+            for token in tokens:
+                if token:
+                    return bytes(token)
+            first += 100
+        return None
 
     async def _in_line(self, queue: str, offset: int, limit: int) -> list[bytes]:
         keys = self._keys(queue)
@@ -343,11 +367,11 @@ class Inspector:
     def _kept(self, state: State) -> float:
         match state:
             case State.COMPLETED:
-                return self._retention.completed
+                return self.retention.completed
             case State.FAILED:
-                return self._retention.failed
+                return self.retention.failed
             case _:
-                return self._retention.cancelled
+                return self.retention.cancelled
 
 
 def _fields(flat: list[bytes]) -> dict[str, bytes]:

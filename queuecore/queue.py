@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 import msgspec
 
-from .broker import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions
+from .broker import IDEMPOTENCY_WINDOW, LONGEST, Broker, Entry, EntryOptions
 from .errors import IdempotencyConflict, InvalidArguments, JobCancelled, JobFailed, PayloadTooLarge
 from .events import Events
 from .inspector import Inspector
@@ -281,8 +281,12 @@ class Queue:
         """The queue a job goes to and what is stored of it; a token is made where none is given."""
         if len(args) > self._max_arguments_bytes:
             raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
-        if request.delay < 0 or (request.timeout is not None and request.timeout <= 0):
-            raise InvalidArguments(handler.kind, "delay must be at least 0 and timeout above 0 seconds")
+        if not 0 <= request.delay <= LONGEST:
+            raise InvalidArguments(handler.kind, "delay must be 0 seconds to 100 years")
+        if request.timeout is not None and not 0 < request.timeout <= LONGEST:
+            raise InvalidArguments(handler.kind, "timeout must be above 0 seconds")
+        if request.retries is not None and request.retries < 0:
+            raise InvalidArguments(handler.kind, "retries must be at least 0")
         queue = request.queue or handler.queue
         if request.id is not None:
             queue, token = split_job_id(request.id)
@@ -300,7 +304,8 @@ class Queue:
             delay=round(request.delay * 1000),
             owner=request.owner,
             max_crashes=handler.max_crashes,
-            unique=f"{request.owner}:{key}" if key else "",
+            # With its length, so that no owner and key together look like another owner's.
+            unique=f"{len(request.owner)}:{request.owner}:{key}" if key else "",
             fingerprint=request.fingerprint if key else None,
             window=round(self._window * 1000) if key else None,
         )
@@ -381,6 +386,10 @@ async def _in_order(
     calls: Sequence[Coroutine[Any, Any, list[Submitted | IdempotencyConflict]]],
 ) -> list[list[Submitted | IdempotencyConflict]]:
     """Several calls under way at once; they leave on one connection, so Redis carries them out in order."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(call) for call in calls]
-    return [task.result() for task in tasks]
+    replies = await asyncio.gather(*calls, return_exceptions=True)
+    answers = []
+    for reply in replies:
+        if isinstance(reply, BaseException):
+            raise reply
+        answers.append(reply)
+    return answers

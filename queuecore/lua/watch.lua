@@ -7,7 +7,8 @@ local token = ARGV[1]
 local job = read(token)
 if not job then return 0 end
 local version = version_of(job)
-if version > tonumber(ARGV[3]) then return version end
+-- What is completed changes no more.
+if version > tonumber(ARGV[3]) or job.state == 'completed' then return version end
 local clients = {}
 for client in string.gmatch(call('HGET', base .. K_WATCHED, token) or '', '%S+') do
   if client ~= ARGV[2] then clients[#clients + 1] = client end

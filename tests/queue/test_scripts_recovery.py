@@ -254,7 +254,7 @@ async def test_ten_recoverers_keep_one_runners_jobs_in_order(scene: Scene, redis
     assert scene.line() == names
 
 
-# recovery_tick
+# Being blind
 
 
 def last_tick(scene: Scene, *, ago: float) -> None:
@@ -264,25 +264,25 @@ def last_tick(scene: Scene, *, ago: float) -> None:
 
 
 async def test_the_first_look_may_judge(scene: Scene) -> None:
-    assert await scene.broker.recovery_tick(QUEUE, ttl=6.0)
+    assert (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind == 0
 
 
 async def test_a_look_soon_after_the_last_may_judge(scene: Scene) -> None:
     last_tick(scene, ago=2.5)
 
-    assert await scene.broker.recovery_tick(QUEUE, ttl=6.0)
+    assert (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind == 0
 
 
 async def test_a_look_long_after_the_last_was_blind_and_judges_nobody_for_one_heartbeats_life(
     scene: Scene,
 ) -> None:
     last_tick(scene, ago=3.5)
-    assert not await scene.broker.recovery_tick(QUEUE, ttl=6.0)
-    assert not await scene.broker.recovery_tick(QUEUE, ttl=6.0)
+    assert (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind == 6.0
+    assert 5.0 < (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind <= 6.0
 
     scene.database.hincrby(scene.key("recovery"), "blind_until", -6_000)
 
-    assert await scene.broker.recovery_tick(QUEUE, ttl=6.0)
+    assert (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind == 0
 
 
 # reconcile

@@ -1,0 +1,135 @@
+"""Waiting for a job's next change."""
+
+import asyncio
+import time
+
+import pytest
+
+from launch.private_redis import PrivateRedis
+from queuecore import Queue
+from queuecore.broker import Broker
+from queuecore.client import Client
+from queuecore.errors import BrokerUnavailable, JobNotFound
+from queuecore.events import LOOK_AGAIN, Events
+from queuecore.job import Completed
+from tests.queue.fault_proxy import FaultProxy
+from tests.queue.scene import Scene, id_of, token_of
+from tests.queue.test_client import until
+
+A = id_of("a")
+
+
+async def waiting(scene: Scene, events: Events, *, since: int, timeout: float = 10.0) -> "asyncio.Task[int]":
+    """A task that waits, once Redis knows of it."""
+    task = asyncio.create_task(events.changed(A, since=since, timeout=timeout))
+    watched = scene.key("watched")
+    await until(lambda: task.done() or scene.database.hexists(watched, token_of("a")), "the job is watched")
+    return task
+
+
+async def test_a_change_is_heard_at_once(scene: Scene, queue: Queue) -> None:
+    await scene.enqueue("a")
+    task = await waiting(scene, queue.events, since=1)
+    begun = time.monotonic()
+
+    await scene.advance(slots=1)
+
+    assert await task == 2
+    assert time.monotonic() - begun < LOOK_AGAIN / 2
+
+
+async def test_what_already_changed_is_told_without_waiting(scene: Scene, queue: Queue) -> None:
+    await scene.run("a")
+
+    assert await queue.events.changed(A, since=1, timeout=10.0) == 2
+
+
+async def test_when_nothing_happens_in_time_the_version_is_the_one_known(scene: Scene, queue: Queue) -> None:
+    await scene.enqueue("a")
+
+    assert await queue.events.changed(A, since=1, timeout=0.05) == 1
+    assert await queue.events.changed(A, since=1, timeout=0.0) == 1
+
+
+async def test_what_is_not_there_is_not_waited_for(queue: Queue) -> None:
+    with pytest.raises(JobNotFound):
+        await queue.events.changed(A, since=1, timeout=10.0)
+
+
+async def test_a_job_that_goes_while_it_is_waited_for_is_not_found(scene: Scene, queue: Queue) -> None:
+    await scene.enqueue("a")
+    await scene.broker.cancel(A)
+    task = await waiting(scene, queue.events, since=2)
+
+    await scene.broker.delete(A)
+
+    with pytest.raises(JobNotFound):
+        await asyncio.wait_for(task, LOOK_AGAIN / 2)
+
+
+async def test_many_wait_for_one_job(scene: Scene, queue: Queue) -> None:
+    await scene.enqueue("a")
+    tasks = [await waiting(scene, queue.events, since=1) for _ in range(50)]
+
+    await scene.advance(slots=1)
+
+    assert await asyncio.gather(*tasks) == [2] * 50
+
+
+async def test_old_news_is_waited_through_without_asking_again_and_again(scene: Scene, queue: Queue) -> None:
+    await scene.enqueue("a")
+    task = await waiting(scene, queue.events, since=5)
+    await scene.advance(slots=1)
+    scene.database.config_resetstat()
+
+    await asyncio.wait([task], timeout=0.2)
+
+    assert not task.done()
+    calls = sum(each["calls"] for each in scene.database.info("commandstats").values())
+    assert calls < 30
+    await scene.advance(Completed(A, 1, b"\x01"))
+    task.cancel()
+
+
+async def test_after_a_gap_in_the_subscription_everyone_looks_again(
+    scene: Scene, redis_server: PrivateRedis
+) -> None:
+    await scene.enqueue("a")
+    async with FaultProxy(redis_server.socket_path) as proxy:
+        broker = Broker(Client(proxy.url, name="test", patience=5.0))
+        events = Events(broker)
+        task = await waiting(scene, events, since=1)
+        # The message of the change is lost: nobody hears it.
+        await proxy.refuse()
+        await scene.advance(slots=1)
+        await proxy.listen()
+
+        assert await asyncio.wait_for(task, LOOK_AGAIN * 0.8) == 2
+
+        await events.close()
+        await broker.close()
+
+
+async def test_closing_lets_go_of_everyone_who_waits(scene: Scene, queue: Queue) -> None:
+    await scene.enqueue("a")
+    task = await waiting(scene, queue.events, since=1)
+
+    await queue.events.close()
+
+    assert await asyncio.wait_for(task, 2.0) == 1
+    assert await queue.events.changed(A, since=1, timeout=10.0) == 1
+
+
+async def test_all_who_cannot_wait_hear_why(redis_url: str, redis_server: PrivateRedis) -> None:
+    async with FaultProxy(redis_server.socket_path) as proxy:
+        await proxy.refuse()
+        broker = Broker(Client(proxy.url, name="test", patience=0.1))
+        events = Events(broker)
+
+        outcomes = await asyncio.gather(
+            *(events.changed(A, since=1, timeout=10.0) for _ in range(5)), return_exceptions=True
+        )
+
+        assert all(isinstance(outcome, BrokerUnavailable) for outcome in outcomes)
+        await events.close()
+        await broker.close()
