@@ -60,7 +60,7 @@ def late_thread(ctx: JobContext) -> None:
     time.sleep(3)
 
 
-@handler("test.late_process", runs="process", timeout=0.4, retries=1, backoff=AT_ONCE)
+@handler("test.late_process", runs="process", timeout=0.4, retries=0)
 def late_process(ctx: JobContext, path: str) -> None:
     """Take longer than allowed, in a process that ignores SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What the documentation shows does what it says: every block of Python in docs/adding-a-job.md is run."""
+"""What the documentation shows does what it says: Python is run, names and texts are looked for."""
 
 import re
 import subprocess
@@ -11,6 +11,7 @@ import pytest
 from tests.service.service import ROOT, SHORT_HEARTBEAT, Service
 
 PAGE = ROOT / "docs" / "adding-a-job.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 # Where the page says `handlers`, the test has a package of its own beside the project.
 PACKAGE = "guide"
 
@@ -96,3 +97,38 @@ def _run(guide: Path, command: list[str], **environ: str) -> subprocess.Complete
     return subprocess.run(
         [sys.executable, *command], env={**paths, **environ}, capture_output=True, text=True, timeout=60
     )
+
+
+@pytest.mark.docs
+def test_every_event_that_is_logged_is_described() -> None:
+    code = [*(ROOT / "queuecore").glob("*.py"), *(ROOT / "api").glob("*.py"), ROOT / "worker.py"]
+    source = "\n".join(file.read_text() for file in code)
+    logged = set(re.findall(r'\bevent\([^()]*?"([a-z]+\.[a-z_]+)"', source))
+    logged |= set(re.findall(r'logger\.\w+\(\s*"([a-z]+\.[a-z_]+) ', source)) - {"subscription.lost"}
+    logged |= set(re.findall(r'name(?:, [a-z, ]+)? = "(attempt\.[a-z_]+)"', source))
+
+    described = set(re.findall(r"`([a-z]+\.[a-z_]+)`", OPERATIONS.read_text()))
+
+    assert len(logged) > 30
+    assert logged <= described, f"docs/operations.md says nothing of {sorted(logged - described)}"
+
+
+def test_every_check_of_health_is_described(service: Service) -> None:
+    checks = service.client.get("/health").json()["checks"]
+
+    described = set(re.findall(r"^\| `([a-z]+:\S+)` \|", OPERATIONS.read_text(), re.MULTILINE))
+
+    assert {re.sub(r"^queue:\w+:", "queue:<name>:", name) for name in checks} == described
+
+
+@pytest.mark.docs
+def test_what_the_troubleshooting_table_quotes_is_what_is_said() -> None:
+    folders = ("queuecore", "api", "launch")
+    source = "\n".join(file.read_text() for name in folders for file in (ROOT / name).glob("*.py"))
+    table = OPERATIONS.read_text().partition("## Troubleshooting")[2]
+
+    for quoted in re.findall(r'"([^"]+)"', table):
+        for part in quoted.split("…"):
+            assert part in source, f"nothing says {part!r} any more"
+    for problem in re.findall(r"/problems/([a-z-]+)", OPERATIONS.read_text()):
+        assert f'"{problem}"' in source

@@ -28,33 +28,33 @@ def test_a_job_that_kills_its_process_is_started_three_times_and_then_explained(
     assert [service.completed(id)["attempt"] for id in others] == [1, 1]
 
 
-@pytest.mark.parametrize("kind", ["test.late_async", "test.late_thread", "test.late_process"])
+@pytest.mark.parametrize("kind", ["test.late_async", "test.late_thread"])
 def test_a_job_that_takes_too_long_is_ended_and_tried_again_as_often_as_allowed(
-    service: Service, tmp_path: Path, kind: str
+    service: Service, kind: str
 ) -> None:
-    pids = tmp_path / "pids"
     before = service.statistics()
 
-    job = service.start(kind, **({"path": str(pids)} if kind == "test.late_process" else {}))
-    failed = service.wait_for_state(job["id"], "failed")
+    failed = service.wait_for_state(service.start(kind)["id"], "failed")
 
     assert [each["outcome"] for each in failed["attempts"]] == ["timed_out", "timed_out"]
     assert failed["error"]["title"] == "The job did not end within its 0.4 s and was stopped."
     assert service.statistics()["timed_out"] - before.get("timed_out", 0) == 2
-    if kind == "test.late_process":
-        # It ignores SIGTERM: it is gone all the same.
-        assert not any_alive(int(pid) for pid in pids.read_text().split())
 
 
-def test_jobs_that_took_too_long_leave_their_slots_to_others(service: Service, tmp_path: Path) -> None:
-    late = [service.start("test.late_process", path=str(tmp_path / "pids")) for _ in range(2)]
+def test_processes_that_ignore_their_timeout_are_killed_and_leave_their_slots_to_others(
+    service: Service, tmp_path: Path
+) -> None:
+    pids = tmp_path / "pids"
+    late = [service.start("test.late_process", path=str(pids)) for _ in range(2)]
 
     # Both job processes are taken, so this waits for them.
     job = service.start("demo.crunch", seconds=0.1)
 
     assert service.completed(job["id"])["attempt"] == 1
     for each in late:
-        service.wait_for_state(each["id"], "failed")
+        failed = service.wait_for_state(each["id"], "failed")
+        assert [attempt["outcome"] for attempt in failed["attempts"]] == ["timed_out"]
+    assert not any_alive(int(pid) for pid in pids.read_text().split())
 
 
 @pytest.mark.parametrize(
