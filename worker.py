@@ -131,6 +131,7 @@ async def _run(options: WorkerOptions, settings: config.Settings, overrides: dic
         except config.ConfigError as error:
             log.event(logger, logging.ERROR, "settings.refused", reason=str(error))
             return
+        supervisor.adopt(make_options(settings))
         log.event(
             logger,
             logging.INFO,

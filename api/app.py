@@ -26,7 +26,6 @@ from queuecore import (
     Queue,
     QueueFull,
     Registry,
-    Retention,
     StateConflict,
 )
 from storage import FileMissing, LocalStorage, StorageFull
@@ -51,11 +50,6 @@ def create_app(settings: config.Settings, registry: Registry | None = None) -> S
         prefix=settings.redis_prefix,
         name="api",
         patience=PATIENCE,
-        retention=Retention(
-            completed=settings.jobs.retention_completed,
-            failed=settings.jobs.retention_failed,
-            cancelled=settings.jobs.retention_cancelled,
-        ),
         idempotency_window=settings.jobs.idempotency_window,
         max_arguments_bytes=settings.jobs.max_arguments_bytes,
     )

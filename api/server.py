@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 import config
 from api.protocol import GuardedProtocol
 from api.service import Service
+from queuecore import log
 from queuecore.log import event
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class ApiServer(uvicorn.Server):
             event(logger, logging.ERROR, "settings.refused", reason=str(error))
             return
         self._service.use(reloaded.settings)
+        log.configure(level=reloaded.settings.log.level.upper(), format=reloaded.settings.log.format)
         event(
             logger,
             logging.INFO,

@@ -10,7 +10,7 @@ import config
 from api.auth import Authority
 from api.kinds import Kinds
 from api.signing import Signer
-from queuecore import Queue, Registry
+from queuecore import Queue, Registry, Retention
 from storage import LocalStorage
 
 
@@ -46,6 +46,11 @@ class Service:
         """Go on with other settings; those that need a restart keep their effect."""
         self.settings = settings
         self.authority = Authority(self._secret, settings.auth.tokens)
+        self.queue.inspector.retention = Retention(
+            completed=settings.jobs.retention_completed,
+            failed=settings.jobs.retention_failed,
+            cancelled=settings.jobs.retention_cancelled,
+        )
 
     def close(self) -> None:
         """Let everything that waits for a change answer now."""

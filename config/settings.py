@@ -192,6 +192,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
             unit="seconds",
             at_least=0,
             at_most=DAY,
+            live=True,
         ),
     ] = 25.0
     heartbeat_interval: Annotated[
@@ -230,6 +231,7 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
             unit="seconds",
             at_least=1,
             at_most=3650 * DAY,
+            live=True,
         ),
     ] = 7 * DAY
     retention_failed: Annotated[
@@ -239,6 +241,7 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
             unit="seconds",
             at_least=1,
             at_most=3650 * DAY,
+            live=True,
         ),
     ] = 14 * DAY
     retention_cancelled: Annotated[
@@ -248,6 +251,7 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
             unit="seconds",
             at_least=1,
             at_most=3650 * DAY,
+            live=True,
         ),
     ] = 2 * DAY
     idempotency_window: Annotated[
@@ -287,11 +291,12 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
         Option(
             "Least important lines that are written.",
             choices=("debug", "info", "warning", "error"),
+            live=True,
         ),
     ] = "info"
     format: Annotated[
         LogFormat,
-        Option("`text` for people, `json` for a log collector.", choices=("text", "json")),
+        Option("`text` for people, `json` for a log collector.", choices=("text", "json"), live=True),
     ] = "text"
 
 

@@ -274,7 +274,7 @@ class Broker:
 
     async def heartbeat(self, queue: str, runner_ids: Sequence[str], *, ttl: float) -> Heartbeat:
         """Say that these runners live for `ttl` more seconds; promotes what is due on the way."""
-        cancels, suspects, forgotten, due, backlog = await self.client.run(
+        cancels, suspects, blind, forgotten, due, backlog = await self.client.run(
             "heartbeat", self.keys(queue).base, _ms(ttl), *runner_ids
         )
         return Heartbeat(
@@ -283,14 +283,11 @@ class Broker:
                 for token, runner in zip(cancels[::2], cancels[1::2], strict=True)
             ],
             suspects=[runner.decode() for runner in suspects],
+            blind=blind / 1000,
             forgotten=[runner.decode() for runner in forgotten],
             next_due=due / 1000 if due >= 0 else None,
             backlog=backlog,
         )
-
-    async def recovery_tick(self, queue: str, *, ttl: float) -> bool:
-        """Whether anyone may be judged dead now; False after a time in which nobody looked."""
-        return bool(await self.client.run("recovery_tick", self.keys(queue).base, _ms(ttl)))
 
     async def recover(
         self, queue: str, runner_id: str, error: ErrorRecord, *, seen_dead: bool

@@ -92,11 +92,13 @@ class Client:
             except ConnectionLost as error:
                 reason = str(error)
             except CommandRefused as error:
-                if error.code == "OOM":
+                # Redis before 7 wraps the errors of a script's commands in a sentence.
+                full = error.code == "OOM" or "-OOM command not allowed" in str(error)
+                if full and self._patience is not None:
                     raise QueueFull from error
                 if error.code in MOVED_ON and self._connection is not None:
                     self._connection.close(str(error))
-                elif error.code not in PASSING:
+                elif error.code not in PASSING and not full:
                     raise
                 busy = True
                 reason = str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from .log import Format
 from .options import WorkerOptions
 
 
@@ -32,6 +33,13 @@ class Drain(msgspec.Struct, frozen=True, tag=True):
     """Supervisor: claim no more, give running jobs `grace` seconds, then give them back and end."""
 
     grace: float
+
+
+class Log(msgspec.Struct, frozen=True, tag=True):
+    """Supervisor: what to log from now on, as in WorkerOptions."""
+
+    level: str
+    format: Format
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -66,7 +74,7 @@ class Waiting(msgspec.Struct, frozen=True, tag=True):
     attempts: list[tuple[str, int]]
 
 
-FromSupervisor = Start | Look | Cancel | Drain
+FromSupervisor = Start | Look | Cancel | Drain | Log
 FromRunner = Ready | Unfit | Pulse | Waiting
 
 from_supervisor = msgspec.msgpack.Decoder(FromSupervisor)

@@ -85,7 +85,6 @@ class Feed:
         self._next_deadline = float("inf")
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._due_timer: asyncio.TimerHandle | None = None
-        self._logs_all = logger.isEnabledFor(logging.DEBUG)
 
     # What the runner does with it.
 
@@ -246,7 +245,7 @@ class Feed:
         if outcome is None:
             self._settle(None)
             return
-        if self._logs_all or type(outcome) is not Completed:
+        if type(outcome) is not Completed or logger.isEnabledFor(logging.DEBUG):
             _log_outcome(attempt, outcome)
         if attempt.context.has_news:
             # The last progress and checkpoint are refused once the outcome is accepted: they go first.

@@ -26,7 +26,7 @@ class Heart:
 
     Args:
         runners: returns the runners that there are now.
-        suspect: called with the registered runners, of anyone, that have no heartbeat.
+        suspect: called with the registered runners, of anyone, that have no heartbeat and may be judged.
     """
 
     def __init__(
@@ -45,14 +45,13 @@ class Heart:
         self._suspect = suspect
 
     async def run(self, queue: str) -> None:
-        """Beat for `queue` until cancelled; a beat also promotes what is due, so it comes early then."""
+        """Beat for `queue` until cancelled; early when a job comes due or runners may be judged."""
         while True:
-            next_due = await self.beat(queue)
-            pause = self._interval if next_due is None else min(self._interval, next_due)
-            await asyncio.sleep(max(pause, SHORTEST_PAUSE_SECONDS))
+            pause = await self.beat(queue)
+            await asyncio.sleep(max(min(self._interval, pause), SHORTEST_PAUSE_SECONDS))
 
-    async def beat(self, queue: str) -> float | None:
-        """Beat once. Returns the seconds until the next scheduled job, None when there is none."""
+    async def beat(self, queue: str) -> float:
+        """Beat once. Returns the seconds after which there may be something new to do."""
         # A suspended runner does nothing for its jobs, perhaps never again: others shall have them.
         living = {
             runner.id: runner
@@ -71,6 +70,16 @@ class Heart:
             if runner_id in living and not living[runner_id].draining:
                 event(logger, logging.WARNING, "runner.forgotten", runner=runner_id, queue=queue)
                 living[runner_id].tell(Drain(0.0))
-        if reply.suspects:
+        if reply.suspects and reply.blind == 0:
             self._suspect(queue, reply.suspects)
-        return reply.next_due
+        elif reply.suspects:
+            event(
+                logger,
+                logging.INFO,
+                "recovery.deferred",
+                queue=queue,
+                suspects=len(reply.suspects),
+                seconds=round(reply.blind, 1),
+            )
+        soon = [self._interval if reply.next_due is None else reply.next_due]
+        return min(soon + [reply.blind] * bool(reply.suspects and reply.blind))

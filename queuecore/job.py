@@ -286,6 +286,8 @@ class Heartbeat(msgspec.Struct, frozen=True):
     Args:
         cancels: (job id, runner id) of running jobs of these runners whose cancel was asked for.
         suspects: ids of registered runners that have no heartbeat.
+        blind: seconds until these may be judged dead: after a time in which nobody looked, because Redis or
+            every worker was away, heartbeats have run out without a death.
         forgotten: ids among those beaten for that were given up meanwhile.
         next_due: seconds until the next scheduled job, None when there is none.
         backlog: jobs in line.
@@ -293,6 +295,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
     cancels: list[tuple[str, str]]
     suspects: list[str]
+    blind: float
     forgotten: list[str]
     next_due: float | None
     backlog: int

@@ -9,7 +9,6 @@ has a job it does not know of gives it back itself; see Feed.reconcile.)
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -22,9 +21,6 @@ from .states import State
 
 logger = logging.getLogger("queuecore.recovery")
 
-# Longer than half a heartbeat's life between two looks counts as blindness, in Redis; this stays below.
-TICK_SHARE_OF_TTL = 0.4
-TICK_SHARE_WHILE_DEFERRED = 0.05
 # A runner's own calls have lower numbers.
 BURIAL_LANE = 9
 FIRST_SWEEP_SECONDS = 30.0
@@ -50,7 +46,7 @@ class RecoveryManager:
         """Keep watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for queue in self._queues:
-                tasks.create_task(self._keep_looking(queue))
+                tasks.create_task(self._judge(queue))
                 tasks.create_task(self._keep_sweeping(queue))
 
     async def bury(self, runner_id: str, reason: str, *, not_begun: Sequence[tuple[str, int]] = ()) -> None:
@@ -70,32 +66,19 @@ class RecoveryManager:
         )
 
     def suspect(self, queue: str, runner_ids: Sequence[str]) -> None:
-        """Recover the jobs of runners without heartbeat as soon as it is certain that they are dead."""
+        """Recover the jobs of runners that have no heartbeat."""
         self._suspects[queue].update(runner_ids)
         self._suspected[queue].set()
 
-    async def _keep_looking(self, queue: str) -> None:
+    async def _judge(self, queue: str) -> None:
         suspects, suspected = self._suspects[queue], self._suspected[queue]
-        deferred = False
+        error = runner_died(f"gave no sign of life for {self._ttl:g} s")
         while True:
-            # After an outage of Redis, or of all workers, every heartbeat has run out though nobody
-            # died; then nobody is judged for the time that a heartbeat lives.
-            may_judge = await self._broker.recovery_tick(queue, ttl=self._ttl)
-            if suspects and not may_judge and not deferred:
-                event(logger, logging.INFO, "recovery.deferred", queue=queue, suspects=len(suspects))
-            deferred = bool(suspects) and not may_judge
-            if may_judge:
-                error = runner_died(f"gave no sign of life for {self._ttl:g} s")
-                while suspects:
-                    # Redis looks again: who has a heartbeat after all keeps its jobs.
-                    await self._recover(queue, suspects.pop(), error, seen_dead=False)
+            await suspected.wait()
             suspected.clear()
-            pause = self._ttl * (TICK_SHARE_WHILE_DEFERRED if deferred else TICK_SHARE_OF_TTL)
-            if deferred:
-                await asyncio.sleep(pause)
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(suspected.wait(), pause)
+            while suspects:
+                # Redis looks again: who has a heartbeat after all keeps its jobs.
+                await self._recover(queue, suspects.pop(), error, seen_dead=False)
 
     async def _keep_sweeping(self, queue: str) -> None:
         await asyncio.sleep(FIRST_SWEEP_SECONDS)

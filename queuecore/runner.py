@@ -24,6 +24,7 @@ from .control import (
     Cancel,
     Drain,
     FromSupervisor,
+    Log,
     Look,
     Pulse,
     Ready,
@@ -237,6 +238,8 @@ class Runner:
                     feed.cancel(job_id)
             case Drain(grace):
                 self._begin_drain(grace)
+            case Log(level, format):
+                log.configure(level=level, format=format)
             case Start():
                 pass  # it was the first message, and comes once
             case _:

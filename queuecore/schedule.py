@@ -28,14 +28,18 @@ class Hooks(Protocol):
 
 
 class Pruner:
-    """Removes ended jobs whose retention is over, and before them what belongs to them."""
+    """Removes ended jobs whose retention is over, and before them what belongs to them.
+
+    Attributes:
+        retention: how long ended jobs are kept; may be changed at any time.
+    """
 
     def __init__(
         self, broker: Broker, *, queues: Sequence[str], retention: Retention, hooks: Hooks | None
     ) -> None:
+        self.retention = retention
         self._broker = broker
         self._queues = queues
-        self._retention = retention
         self._hooks = hooks
 
     async def run(self) -> None:
@@ -50,11 +54,11 @@ class Pruner:
     async def prune(self, queue: str) -> int:
         """Remove all jobs of `queue` that are due to go. Returns how many went."""
         removed = 0
-        while expired := await self._broker.expired(queue, self._retention, limit=PAGE):
+        while expired := await self._broker.expired(queue, self.retention, limit=PAGE):
             # Files first: a job without files is asked for again, files without a job by nobody.
             if self._hooks is not None:
                 await self._hooks.forget(expired)
-            gone = await self._broker.prune(queue, expired, self._retention)
+            gone = await self._broker.prune(queue, expired, self.retention)
             removed += len(gone)
             if not gone:
                 break

@@ -26,7 +26,6 @@ CALLED: Final = (
     "progress",
     "prune",
     "reconcile",
-    "recovery_tick",
     "register",
     "requeue",
     "sweep",

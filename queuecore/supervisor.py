@@ -20,8 +20,9 @@ import sys
 
 import msgspec
 
+from . import log
 from .broker import Broker
-from .control import Drain
+from .control import Drain, Log
 from .heartbeat import Heart
 from .inspector import Inspector
 from .log import event
@@ -104,6 +105,20 @@ class Supervisor:
             await self._broker.close()
         event(logger, logging.INFO, "worker.stopped", worker=self._name, code=self._exit_code)
         return self._exit_code
+
+    def adopt(self, options: WorkerOptions) -> None:
+        """Go on with another retention, grace and log; all other options need a new worker."""
+        self._options = msgspec.structs.replace(
+            self._options,
+            retention=options.retention,
+            grace=options.grace,
+            log_level=options.log_level,
+            log_format=options.log_format,
+        )
+        self._pruner.retention = options.retention
+        log.configure(level=options.log_level, format=options.log_format)
+        for runner in self._runners.values():
+            runner.tell(Log(options.log_level, options.log_format))
 
     def stop(self) -> None:
         """Stop: the first call lets running jobs have their grace, the second gives them back now."""

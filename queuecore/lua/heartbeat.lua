@@ -5,9 +5,22 @@
 -- flags  allow-oom
 -- KEYS   1 the queue's beginning
 -- ARGV   time to live (ms), then the ids of the runners
--- reply  {cancels as token, runner, ...; suspects; forgotten; ms until the next scheduled job or -1; jobs in line}
-local now = clock_ms()
-if promote(now, 1000) > 0 then wake_one() end
+-- reply  {cancels as token, runner, ...; suspects; ms until these may be judged dead; forgotten;
+--        ms until the next scheduled job or -1; jobs in line}
+local now, ttl = clock_ms(), tonumber(ARGV[1])
+
+-- Nobody looked for more than half a heartbeat's life: Redis, or every worker, was away, and heartbeats ran
+-- out without a death. Then nobody is judged for one full life.
+local function blind_ms()
+  local fields = call('HMGET', base .. K_RECOVERY, 'tick', 'blind_until')
+  local blind_until = tonumber(fields[2] or 0)
+  if fields[1] and now - fields[1] > ttl / 2 then
+    blind_until = now + ttl
+    call('HSET', base .. K_RECOVERY, 'blind_until', integer(blind_until))
+  end
+  call('HSET', base .. K_RECOVERY, 'tick', integer(now))
+  return math.max(0, blind_until - now)
+end
 
 local mine, forgotten = {}, {}
 for index = 2, #ARGV do
@@ -40,4 +53,9 @@ for _, runner in ipairs(call('HKEYS', base .. K_RUNNERS)) do
   if not mine[runner] and call('EXISTS', base .. K_ALIVE .. runner) == 0 then suspects[#suspects + 1] = runner end
 end
 
-return { cancels, suspects, forgotten, next_due_ms(now), in_line() }
+-- Redis before 7 refuses these writes at maxmemory; the heartbeat must pass nevertheless, and judge nobody.
+local looked, blind = pcall(blind_ms)
+local promoted, n = pcall(promote, now, 1000)
+if promoted and n > 0 then wake_one() end
+if not looked then blind = ttl end
+return { cancels, suspects, blind, forgotten, next_due_ms(now), in_line() }

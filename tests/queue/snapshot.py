@@ -12,6 +12,8 @@ Snapshot = dict[str, Any]
 
 FIELD_OF = {letter: name for name, letter in FIELDS.items()}
 ENDING = ("unique:", "alive:", "call:")
+# They change with every call and decide nothing else: a runner's latest answer, when somebody last looked.
+LEFT_OUT = ("call:", "recovery")
 
 
 class Moment:
@@ -56,7 +58,7 @@ def snapshot(client: redis.Redis, queue: str = "default", prefix: str = "qc") ->
         {
             name: _python(name, value)
             for key, value in zip(keys, values, strict=True)
-            if not (name := key.removeprefix(base)).startswith("call:")
+            if not (name := key.removeprefix(base)).startswith(LEFT_OUT)
         }
     )
 
