@@ -68,8 +68,8 @@ def write(results: Results, machine: Mapping[str, str], *, rounds: int) -> str:
     """The text of RESULTS.md."""
     parts = [
         "# Results of the benchmark",
-        "Written by `make bench`; the same numbers are in [results.json](results.json). What is measured, and "
-        "how: [README.md](README.md).",
+        "Written by `make bench`; the same numbers are in [results.json](results.json). What is measured, "
+        "and how: [README.md](README.md).",
         "![Jobs a second and latency of each system](results.svg)",
         _ratios(results),
         _goals(results),
