@@ -35,7 +35,9 @@ def test_a_killed_redis_costs_no_job_and_no_attempt(start_service: StartService)
     page = service.client.get("/")
     wait_until(lambda: time.monotonic() - died_at > 3.0, "all heartbeats have run out")
     service.redis.restart()
+    restarted_at = time.monotonic()
     wait_until(service.is_ready, "the API is back by itself")
+    print(f"the API was back {time.monotonic() - restarted_at:.3f} s after Redis")
     wait_until(lambda: _count(service, State.COMPLETED) >= 200, "all jobs complete", within=40)
 
     for answer in refusals:
@@ -95,11 +97,13 @@ def test_uploads_come_back_from_disk_when_redis_has_lost_everything(start_servic
         await queue.broker.client.call("FLUSHALL")
 
     service.with_queue(lose_everything)
+    lost_at = time.monotonic()
     wait_until(
         lambda: all(service.client.get(job["links"]["self"]).status_code == 200 for job in jobs),
         "all jobs are known again under their own ids",
         within=30,
     )
+    print(f"all uploads were jobs again after {time.monotonic() - lost_at:.3f} s")
     completed = [service.completed(job["id"], within=30) for job in jobs]
 
     for n, job in enumerate(completed):
