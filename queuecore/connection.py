@@ -1,7 +1,7 @@
 """One connection to Redis that many coroutines share: calls made in one turn of the loop leave in one write.
 
 redis-py spends about 45 microseconds of Python a command; this spends three to four, which is what
-lets one process enqueue and settle tens of thousands of jobs a second. redis-py still reads the URLs.
+lets one process enqueue and settle tens of thousands of jobs a second.
 Replies come in the order of the calls. A connection that breaks is never used again: every call on it
 that has no reply ends with ConnectionLost, and whether it was carried out is unknown.
 """
@@ -17,7 +17,8 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 import hiredis
-from redis.asyncio.connection import SSLConnection, parse_url
+
+from .address import Address, parse_address
 
 Reply = Any
 Argument = bytes | str | int | float
@@ -156,10 +157,10 @@ class Connection(asyncio.Protocol):
 async def connect(
     url: str, *, timeout: float = 5.0, name: str = "", on_message: OnMessage | None = None
 ) -> Connection:
-    """Open a connection: `redis://`, `rediss://` or `unix://`; user, password, database as redis-py has them.
+    """Open a connection.
 
     Args:
-        url: where Redis is.
+        url: where Redis is, see `address`.
         timeout: seconds a call may stay unanswered.
         name: shown by Redis' CLIENT LIST.
         on_message: see Connection.
@@ -167,8 +168,9 @@ async def connect(
     Raises:
         ConnectionLost: nothing answers there.
         CommandRefused: the server answers, but refuses user, password or database.
+        ValueError: the URL is none of Redis.
     """
-    address = parse_url(url)
+    address = parse_address(url)
     loop = asyncio.get_running_loop()
 
     def protocol() -> Connection:
@@ -176,27 +178,26 @@ async def connect(
 
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            if path := address.get("path"):
-                _, connection = await loop.create_unix_connection(protocol, path)
+            if address.path:
+                _, connection = await loop.create_unix_connection(protocol, address.path)
             else:
-                context = _tls(dict(address)) if address.get("connection_class") is SSLConnection else None
                 transport, connection = await loop.create_connection(
-                    protocol, address.get("host", "localhost"), address.get("port", 6379), ssl=context
+                    protocol, address.host, address.port, ssl=_tls(address) if address.tls else None
                 )
                 _keep_alive(transport.get_extra_info("socket"))
-            await _greet(connection, dict(address), name)
+            await _greet(connection, address, name)
     except (OSError, TimeoutError) as error:
         raise ConnectionLost(str(error) or type(error).__name__) from error
     return connection
 
 
-async def _greet(connection: Connection, address: dict[str, Any], name: str) -> None:
+async def _greet(connection: Connection, address: Address, name: str) -> None:
     greetings = []
-    if password := address.get("password"):
-        user = address.get("username")
-        greetings.append(connection.call("AUTH", *((user, password) if user else (password,))))
-    if database := address.get("db"):
-        greetings.append(connection.call("SELECT", database))
+    if address.password:
+        user = (address.username,) if address.username else ()
+        greetings.append(connection.call("AUTH", *user, address.password))
+    if address.database:
+        greetings.append(connection.call("SELECT", address.database))
     if name:
         greetings.append(connection.call("CLIENT", "SETNAME", name))
     try:
@@ -206,13 +207,13 @@ async def _greet(connection: Connection, address: dict[str, Any], name: str) -> 
         raise
 
 
-def _tls(address: dict[str, Any]) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=address.get("ssl_ca_certs"))
-    if address.get("ssl_cert_reqs") == "none":
+def _tls(address: Address) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=address.ca_certs)
+    if not address.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if certificate := address.get("ssl_certfile"):
-        context.load_cert_chain(certificate, address.get("ssl_keyfile"))
+    if address.certificate:
+        context.load_cert_chain(address.certificate, address.key)
     return context
 
 
