@@ -121,7 +121,7 @@ def test_an_api_that_is_killed_in_the_middle_of_an_upload_leaves_no_half_job(ser
     assert api is not None
 
     def body() -> Iterator[bytes]:
-        yield b"x" * 1_000_000
+        yield b"x" * 20_000_000
         wait_until(lambda: list((service.data_dir / "files" / "tmp").glob("*")), "the upload has begun")
         api.signal(signal.SIGKILL)
         api.wait()
