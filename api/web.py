@@ -1,5 +1,6 @@
 """The page and its files, read once at the start and sent from memory."""
 
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -34,7 +35,7 @@ _MEDIA_TYPES = {
 
 
 class Asset(msgspec.Struct, frozen=True):
-    """A file of the page."""
+    """A file of the page, in one of the forms it can be sent in."""
 
     content: bytes
     headers: dict[str, str]
@@ -48,11 +49,12 @@ class Web:
     """
 
     def __init__(self, directory: Path = WEB) -> None:
-        self._assets = {
+        self._plain = {
             path.relative_to(directory).as_posix(): _read(path)
             for path in sorted(directory.rglob("*"))
             if path.is_file() and path.suffix in _MEDIA_TYPES
         }
+        self._compressed = {name: _compress(asset) for name, asset in self._plain.items()}
 
     def send(self, request: Request, name: str) -> Response:
         """Answer with a file, or with 304 where the browser has it.
@@ -60,7 +62,8 @@ class Web:
         Raises:
             Problem: there is no such file.
         """
-        asset = self._assets.get(name)
+        takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+        asset = (self._compressed if takes_gzip else self._plain).get(name)
         if asset is None:
             raise Problem(NOT_FOUND)
         if asset.headers["ETag"] in request.headers.get("if-none-match", ""):
@@ -87,7 +90,15 @@ def _read(path: Path) -> Asset:
         "ETag": f'"{hashlib.sha256(content).hexdigest()[:20]}"',
         # Asked for again each time and answered with 304: the names do not change with the content.
         "Cache-Control": "no-cache",
+        "Vary": "Accept-Encoding",
     }
     if path.suffix in (".html", ".svg"):
         headers["Content-Security-Policy"] = PAGE_POLICY
     return Asset(content, headers)
+
+
+def _compress(asset: Asset) -> Asset:
+    tag = asset.headers["ETag"].rstrip('"') + '-gzip"'
+    return Asset(
+        gzip.compress(asset.content, mtime=0), asset.headers | {"Content-Encoding": "gzip", "ETag": tag}
+    )
