@@ -23,16 +23,16 @@ HEAD = """\
 <!-- Written by `python -m docs.lifecycle` from queuecore/states.py and tests/queue/invariants.py. -->
 # The life of a job
 
-A job is in exactly one state, and each state is one place in Redis. Every arrow is one Lua script or a part of
-one, so no job is ever between two places, whatever dies when.
+A job is in exactly one state, and each state is one place in Redis. Every arrow is one Lua script
+or a part of one, so no job is ever between two places, whatever dies when.
 """
 
 ATTEMPTS = """\
 ## Attempts
 
-Every claim gives the job's next attempt number, and the number only grows. It is the fencing token: an outcome,
-a progress report or a checkpoint is accepted only from the attempt that the job is running now. All others are
-refused and counted (`fenced`), and nothing of theirs is written.
+Every claim gives the job's next attempt number, and the number only grows. It is the fencing token:
+an outcome, a progress report or a checkpoint is accepted only from the attempt that the job is
+running now. All others are refused and counted (`fenced`), and nothing of theirs is written.
 
 Three numbers are counted apart:
 
@@ -42,12 +42,12 @@ Three numbers are counted apart:
 | failures | an attempt fails or times out | they are more than the `retries` of the handler or the job |
 | crashes | what ran the attempt dies: job process, runner, machine | they reach `max_crashes`, 3 by default |
 
-A shutdown gives its attempts back: neither failures nor crashes grow, and the job goes to the front of its line.
-So does a job whose runner died. A requeue starts a new series: failures and crashes are forgotten, the attempt
-number goes on growing, history and checkpoint stay.
+A shutdown gives its attempts back: neither failures nor crashes grow, and the job goes to the front
+of its line. So does a job whose runner died. A requeue starts a new series: failures and crashes
+are forgotten, the attempt number goes on growing, history and checkpoint stay.
 
-A cancel of a running job is a request. The attempt may still complete; any other end of it makes the job
-cancelled.
+A cancel of a running job is a request. The attempt may still complete; any other end of it makes
+the job cancelled.
 """
 
 
@@ -59,10 +59,11 @@ def page() -> str:
 def _diagram() -> str:
     arrows: dict[tuple[str, str], list[str]] = {}
     for transition in TRANSITIONS:
-        for source in transition.sources or ("[*]",):
-            for target in transition.targets or ("[*]",):
-                if source != target:
-                    arrows.setdefault((str(source), str(target)), []).append(transition.name)
+        into = [("[*]", target) for target in transition.targets if not transition.sources]
+        out_of = [(source, "[*]") for source in transition.sources if not transition.targets]
+        for source, target in (*into, *transition.arrows, *out_of):
+            if source != target:
+                arrows.setdefault((source, target), []).append(transition.name)
     lines = [
         "```mermaid",
         "stateDiagram-v2",
@@ -99,8 +100,8 @@ def _invariants() -> str:
         [
             "## What always holds",
             "",
-            "Checked after every step of `tests/queue/test_state_machine.py`, which lets producers, runners, deaths,",
-            "lost replies and late outcomes happen in any order on a real Redis.",
+            "Checked after every step of `tests/queue/test_state_machine.py`, which lets producers, runners,",
+            "deaths, lost replies and late outcomes happen in any order on a real Redis.",
             "",
             *lines,
             "",

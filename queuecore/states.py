@@ -51,6 +51,7 @@ class Transition(msgspec.Struct, frozen=True):
         targets: the states it can lead to; empty when the job does not exist after.
         actor: who asks for it.
         meaning: one sentence.
+        only: its arrows, where not every source leads to every target.
     """
 
     name: str
@@ -58,6 +59,12 @@ class Transition(msgspec.Struct, frozen=True):
     targets: tuple[State, ...]
     actor: str
     meaning: str
+    only: tuple[tuple[State, State], ...] = ()
+
+    @property
+    def arrows(self) -> tuple[tuple[State, State], ...]:
+        """From where to where."""
+        return self.only or tuple((source, target) for source in self.sources for target in self.targets)
 
 
 S = State
@@ -132,6 +139,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (S.CANCELLED, S.RUNNING),
         "producer",
         "A waiting job ends at once; a running one is asked to and ends when its attempt does.",
+        only=((S.SCHEDULED, S.CANCELLED), (S.QUEUED, S.CANCELLED), (S.RUNNING, S.RUNNING)),
     ),
     Transition(
         "stop", (S.RUNNING,), (S.CANCELLED,), "runner", "The attempt ended because a cancel was asked for."

@@ -11,12 +11,7 @@ from queuecore.states import FINAL, LINES, TRANSITIONS, State
 from tests.queue.snapshot import Snapshot
 
 LISTS_OF_ENDED = {"completed": State.COMPLETED, "failed": State.FAILED, "cancelled": State.CANCELLED}
-ARROWS = {
-    (source, target)
-    for transition in TRANSITIONS
-    for source in transition.sources
-    for target in transition.targets
-}
+ARROWS = {arrow for transition in TRANSITIONS for arrow in transition.arrows}
 
 
 def jobs_of(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
