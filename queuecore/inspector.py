@@ -27,7 +27,7 @@ from .job import (
     ServerRecord,
     read_spec,
 )
-from .keys import FIELDS, queues_key, split_job_id
+from .keys import FIELDS, queues_key, split_job_id, unique_name
 from .states import LINES, Line, State
 
 _FIELD_OF: Final = {letter.encode(): name for name, letter in FIELDS.items()}
@@ -84,6 +84,24 @@ class Inspector:
             raise JobNotFound(job_id)
         state, attempt = where.decode().split()
         return _version(State(state), int(attempt), int(changes or 0))
+
+    async def job_of_key(self, owner: str, idempotency_key: str) -> str | None:
+        """The id of the job, in whichever queue, that an idempotency key belongs to; None if it is free."""
+        queues = await self.queues()
+        name = unique_name(owner, idempotency_key)
+        holders = await self._client.call_together(
+            *(("GET", self._keys(queue).of("UNIQUE", name)) for queue in queues)
+        )
+        found = [
+            (queue, holder.split(b" ", 1)[0].decode())
+            for queue, holder in zip(queues, holders, strict=True)
+            if holder is not None
+        ]
+        there = await self._client.call_together(
+            *(("EXISTS", self._keys(queue).of("JOB", token)) for queue, token in found)
+        )
+        ids = [f"{queue}.{token}" for (queue, token), exists in zip(found, there, strict=True) if exists]
+        return ids[0] if ids else None
 
     async def log(self, job_id: str) -> list[str]:
         """The lines the job's handler logged, oldest first; the latest few hundred are kept."""

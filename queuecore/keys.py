@@ -96,6 +96,11 @@ class Keys:
         return f"{self.base}{NAMES[name]}{end}"
 
 
+def unique_name(owner: str, idempotency_key: str) -> str:
+    """What follows UNIQUE; with the owner's length, so that no owner and key look like another owner's."""
+    return f"{len(owner)}:{owner}:{idempotency_key}"
+
+
 def queues_key(prefix: str) -> str:
     """SET of the names of all queues ever used; the one key outside a queue's tag."""
     return f"{prefix}:queues"

@@ -19,7 +19,7 @@ from .errors import IdempotencyConflict, InvalidArguments, JobCancelled, JobFail
 from .events import Events
 from .inspector import Inspector
 from .job import MAX_ARGUMENTS_BYTES, SCHEMA, JobRecord, JobRequest, Retention, Spec, Submitted
-from .keys import DEFAULT_MAX_CRASHES, new_token, new_tokens, split_job_id
+from .keys import DEFAULT_MAX_CRASHES, new_token, new_tokens, split_job_id, unique_name
 from .registry import Handler, Registry
 from .states import Line, State
 
@@ -219,6 +219,11 @@ class Queue:
         """
         handler = self.registry[request.kind]
         queue, entry = self._entry(handler, handler.encode_mapping(request.args), request)
+        if request.idempotency_key:
+            # The script that enqueues sees its own queue only: on a Cluster others are elsewhere.
+            known = await self.inspector.job_of_key(request.owner, request.idempotency_key)
+            if known is not None and split_job_id(known)[0] != queue:
+                raise IdempotencyConflict(known)
         return _accepted(await self._send(queue, entry))
 
     async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Submitted]:
@@ -304,8 +309,7 @@ class Queue:
             delay=round(request.delay * 1000),
             owner=request.owner,
             max_crashes=handler.max_crashes,
-            # With its length, so that no owner and key together look like another owner's.
-            unique=f"{len(request.owner)}:{request.owner}:{key}" if key else "",
+            unique=unique_name(request.owner, key) if key else "",
             fingerprint=request.fingerprint if key else None,
             window=round(self._window * 1000) if key else None,
         )
