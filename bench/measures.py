@@ -55,6 +55,7 @@ def drain(
         seconds = reading.span(0, jobs)
         values = {
             "drain_per_s": jobs / seconds,
+            "steady_per_s": reading.steady_rate(),
             "start_s": min(reading.begins) - running.began,
             "redis_us": used.cpu / jobs * 1e6,
             "redis_reads": used.reads / jobs,

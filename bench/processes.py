@@ -1,5 +1,6 @@
 """The processes of a system while it is measured."""
 
+import contextlib
 import json
 import os
 import signal
@@ -14,7 +15,6 @@ from typing import Any, Final
 from bench.systems import NODE, System
 from bench.tally import CAPACITY, DIRECTORY, Reading, count_runs
 
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 PATIENCE: Final = 60.0  # seconds without progress after which a system counts as broken
 
 
@@ -107,9 +107,12 @@ def ask(system: System, action: str, url: str, **options: Any) -> dict[str, Any]
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used, 0 when it is gone."""
-    fields = _stat(pid)
-    return (int(fields[11]) + int(fields[12])) / TICKS if fields else 0.0
+    """What the threads of a process have used, 0 when it is gone; finer than /proc/<pid>/stat tells."""
+    total = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):
+            total += int(path.read_text().split()[0])
+    return total / 1e9
 
 
 def descendants(pid: int) -> list[int]:

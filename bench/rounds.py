@@ -110,8 +110,8 @@ def _measure_system(results: Results, redis: BenchRedis, system: System, plan: P
 
 
 def _two_runners(redis: BenchRedis, system: System) -> Values:
-    values = measures.drain(redis, system, runners=2)
-    return {"two_runners_drain_per_s": values["drain_per_s"]}
+    values = measures.drain(redis, system, jobs=2 * system.drain, runners=2)
+    return {"two_runners_drain_per_s": values["steady_per_s"]}
 
 
 def _measure_ours(results: Results, plan: Plan) -> None:

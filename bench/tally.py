@@ -85,6 +85,12 @@ class Reading:
         if missing or doubled:
             raise AssertionError(f"of {last - first} jobs {missing} did not run and {doubled} ran repeatedly")
 
+    def steady_rate(self) -> float:
+        """Jobs a second in the middle of the run, when all runners had started and none had run out."""
+        begins = sorted(begin for begin in self.begins if begin)
+        fifth = len(begins) // 5
+        return (len(begins) - 2 * fifth) / (begins[-fifth] - begins[fifth])
+
     def span(self, first: int, last: int) -> float:
         """Seconds from the first beginning to the last beginning or end of the jobs `first` to `last` - 1."""
         return max(*self.begins[first:last], *self.ends[first:last]) - min(self.begins[first:last])
