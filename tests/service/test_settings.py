@@ -1,7 +1,6 @@
 """Every setting takes effect in the processes that it is for; a wrong one keeps them from starting."""
 
 import json
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -239,15 +238,15 @@ def test_a_wrong_option_of_the_worker_is_refused(service: Service, options: list
     assert variable in ended.stderr
 
 
-def test_sighup_has_a_worker_name_what_needs_a_restart_and_refuse_mistakes(
+def test_sighup_has_a_worker_take_what_can_change_name_what_cannot_and_refuse_mistakes(
     service: Service, tmp_path: Path
 ) -> None:
     file = tmp_path / "queuecore.toml"
-    file.write_text("[worker]\ngrace = 1\n[jobs]\nretention_completed = '7d'\n")
-    # From the file alone: a variable would outweigh it. Files hold what a running process can see change.
-    worker = service.start_worker("--config", str(file), "--name", "reloaded")
+    file.write_text("[worker]\ngrace = 60\n")
+    # From the file alone: a variable would outweigh it, and nobody can change those of a process.
+    worker = service.start_worker("--config", str(file), "--queues", "lonely")
 
-    file.write_text("[worker]\ngrace = 2\n[jobs]\nretention_completed = '8d'\n")
+    file.write_text("[worker]\ngrace = 0.1\n[jobs]\nretention_failed = '8d'\n[http]\nhost = '127.0.0.2'\n")
     worker.process.signal(signal.SIGHUP)
     wait_until(lambda: "settings.reloaded" in worker.log(), "the settings are read again")
     file.write_text("[worker]\ngrace = -2\n")
@@ -255,9 +254,20 @@ def test_sighup_has_a_worker_name_what_needs_a_restart_and_refuse_mistakes(
     wait_until(lambda: "settings.refused" in worker.log(), "the mistake is told, and the worker goes on")
 
     (line,) = [json.loads(each) for each in worker.log().splitlines() if "settings.reloaded" in each]
-    assert line["changed"] == "nothing"
-    assert set(line["needs_restart"].split(", ")) == {"worker.grace", "jobs.retention_completed"}
-    os.kill(worker.process.pid, 0)
+    assert set(line["changed"].split(", ")) == {"worker.grace", "jobs.retention_failed"}
+    assert line["needs_restart"] == "http.host"
+
+    async def submit(queue: Queue) -> str:
+        request = JobRequest(kind="demo.sleep", args={"seconds": 60.0}, queue="lonely")
+        return (await queue.submit(request)).id
+
+    job = service.with_queue(submit)
+    service.running(job)
+    worker.process.signal(signal.SIGTERM)
+
+    assert worker.process.wait(within=20) == 0, "the new grace holds"
+    assert service.job(job)["state"] == "queued"
+    service.client.post(f"/api/jobs/{job}/cancel").raise_for_status()
 
 
 def test_sighup_lets_the_api_take_a_new_limit(service: Service, tmp_path: Path) -> None:
