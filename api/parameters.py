@@ -13,7 +13,8 @@ _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.I
 
 def read_wait(request: Request, *, longest: float) -> float:
     """Read `?wait=`, in seconds, at most `longest`; 0 where there is none."""
-    text = request.query_params.get("wait")
+    # Most polls have no query, and reading one takes as long as looking up the job's version.
+    text = request.query_params.get("wait") if request.scope["query_string"] else None
     if text is None:
         return 0.0
     try:

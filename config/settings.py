@@ -198,7 +198,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_interval: Annotated[
         float,
         Option("Time between two heartbeats of a worker.", unit="seconds", at_least=0.05, at_most=60),
-    ] = 2.0
+    ] = 2.4
     heartbeat_ttl: Annotated[
         float,
         Option(

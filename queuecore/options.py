@@ -48,7 +48,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     job_recycle: int = 100
     grace: float = 25.0
     stop_grace: float = 2.0
-    heartbeat_interval: float = 2.0
+    heartbeat_interval: float = 2.4
     heartbeat_ttl: float = 6.0
     stall_timeout: float = 60.0
     retention: Retention = Retention()
