@@ -9,7 +9,8 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-MOST_IN_MEMORY = 400_000
+MOST_IN_MEMORY = 800_000
+_KEYS_A_STATEMENT = 500
 
 
 class SeenRows:
@@ -33,14 +34,12 @@ class SeenRows:
         ]
         if self._database is None and len(self._seen) + len(keys) > self._most_in_memory:
             self._move_to_disk()
-        if self._database is not None:
-            execute = self._database.execute
-            return [execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount > 0 for key in keys]
+        fresh = self._remember(set(keys))
         new = []
         for key in keys:
-            before = len(self._seen)
-            self._seen.add(key)
-            new.append(len(self._seen) > before)
+            new.append(key in fresh)
+            # The next row with this key is a duplicate, also within these rows.
+            fresh.discard(key)
         return new
 
     def close(self) -> None:
@@ -50,6 +49,24 @@ class SeenRows:
             self._database.close()
             self._database = None
             self._path.unlink(missing_ok=True)
+
+    def _remember(self, keys: set[bytes]) -> set[bytes]:
+        """Remember keys and return those that were not known."""
+        if self._database is None:
+            fresh = keys - self._seen
+            self._seen |= fresh
+            return fresh
+        fresh = set()
+        # In their order, so that neighbours in the table are inserted together.
+        ordered = sorted(keys)
+        for start in range(0, len(ordered), _KEYS_A_STATEMENT):
+            part = ordered[start : start + _KEYS_A_STATEMENT]
+            values = ",".join(["(?)"] * len(part))
+            inserted = self._database.execute(
+                f"INSERT OR IGNORE INTO seen VALUES {values} RETURNING key", part
+            )
+            fresh.update(key for (key,) in inserted)
+        return fresh
 
     def _move_to_disk(self) -> None:
         self._path.unlink(missing_ok=True)

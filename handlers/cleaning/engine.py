@@ -140,7 +140,7 @@ class _Cleaning:
             most_characters=MOST_CHARACTERS_IN_XLSX_CELL if self._output == "xlsx" else 0,
         )
         self._rejected = RejectedFile(directory / "rejected.csv", self._names, escape=escape)
-        self._read = self._written = 0
+        self._rows = self._read = self._written = 0
 
     def run(self) -> CleanedFile:
         """Make both passes and return what came out."""
@@ -170,6 +170,7 @@ class _Cleaning:
                 profile.learn(cells)
             rows += len(sifted.rows)
             rejects += len(sifted.rejects)
+            self._rows += len(sifted.rows) + sifted.blank + len(sifted.rejects)
             self._steps.advance(batch.done, self._source.total, self._source.unit)
         if not rows and not rejects:
             raise _no_rows(has_header=options.first_row_is_header)
@@ -212,7 +213,7 @@ class _Cleaning:
                 written = self._without_duplicates(written, sifted.rows, seen)
             self._written += len(written.columns[0])
             yield written
-            self._steps.advance(batch.done, self._source.total, self._source.unit)
+            self._steps.advance(self._read, self._rows, "rows")
         if seen is not None:
             seen.close()
 

@@ -1,9 +1,9 @@
 """Cuts text into rows of equal width, fast where the text is plain and carefully where it is not.
 
-Most lines of most files hold no quote, or quotes around whole cells: they are cut by `str.split`, all
-lines of a block at once. Lines with quotes inside quotes go through the `csv` module. Where that stumbles,
-or a cell has several lines, the block is read record by record, and what cannot be read is set aside, one
-line at a time, so that a quote that is never closed costs its own line and not the rest of the file.
+Blocks without a quote are cut by `str.split`, all lines at once, which is the fastest way there is; blocks
+with quotes go through the `csv` module. Where that stumbles, or a cell has several lines, the block is read
+record by record, and what cannot be read is set aside, one line at a time, so that a quote that is never
+closed costs its own line and not the rest of the file.
 """
 
 import csv
@@ -75,54 +75,13 @@ class Cutter:
         if not plain.endswith("\n"):
             plain += "\n"
         if '"' not in plain:
-            return self._cut_plain(plain, self._dialect.delimiter, first_line)
-        unquoted = self._unquote(plain)
-        if unquoted is None:
-            return self._cut_records(text, first_line=first_line, final=final)
-        return self._cut_plain(unquoted, CELL_END, first_line)
-
-    def _unquote(self, text: str) -> str | None:
-        """Return lines with their quotes resolved and `CELL_END` between cells; None where that takes care.
-
-        It does where a quoted cell spans lines or a quote stands where it should not.
-        """
-        if '""' not in text:
-            return self._resolve_quotes(text)
-        # Two quotes are a quote inside a cell or an empty cell; telling them apart is csv's business.
-        lines = text.split("\n")
-        doubled = [index for index, line in enumerate(lines) if '""' in line]
-        # Every such line must be a record of its own: then no other line is inside its quotes either.
-        parsed = self._parse_lines([lines[index] for index in doubled])
+            return self._cut_plain(plain, first_line)
+        lines = plain.split("\n")
+        lines.pop()
+        parsed = self._parse_lines(lines)
         if parsed is None:
-            return None
-        for index in doubled:
-            lines[index] = ""
-        resolved = self._resolve_quotes("\n".join(lines))
-        if resolved is None:
-            return None
-        lines = resolved.split("\n")
-        for index, cells in zip(doubled, parsed, strict=True):
-            lines[index] = CELL_END.join(cells)
-        return "\n".join(lines)
-
-    def _resolve_quotes(self, text: str) -> str | None:
-        """Resolve quotes of which no two stand together.
-
-        Cut at the quotes, every second piece is the content of a cell and the others are what is between.
-        """
-        delimiter = self._dialect.delimiter
-        pieces = text.split('"')
-        between = ROW_END.join(pieces[::2])
-        if len(pieces) % 2 == 0 or between.count("\n") != text.count("\n"):
-            return None
-        quotes = len(pieces) // 2
-        opened = between.count(delimiter + ROW_END) + between.count("\n" + ROW_END)
-        closed = between.count(ROW_END + delimiter) + between.count(ROW_END + "\n")
-        # The text ends with a line end, so a quote cannot be the last of it, but the first.
-        if opened + between.startswith(ROW_END) != quotes or closed != quotes:
-            return None
-        pieces[::2] = between.replace(delimiter, CELL_END).split(ROW_END)
-        return "".join(pieces)
+            return self._cut_records(text, first_line=first_line, final=final)
+        return self._sort_out(parsed, range(first_line, first_line + len(lines)), len(lines))
 
     def _parse_lines(self, lines: list[str]) -> list[list[str]] | None:
         """Parse lines of which each must be one record; None where one is not."""
@@ -140,9 +99,9 @@ class Cutter:
             strict=True,
         )
 
-    def _cut_plain(self, text: str, delimiter: str, first_line: int) -> Rows:
+    def _cut_plain(self, text: str, first_line: int) -> Rows:
         """Cut lines without quotes. The text ends with a line end."""
-        width = self._width
+        width, delimiter = self._width, self._dialect.delimiter
         count = text.count("\n")
         if text.count(delimiter) == count * (width - 1):
             cells = text.replace("\n", delimiter + ROW_END + delimiter).split(delimiter)
@@ -159,8 +118,8 @@ class Cutter:
         misfits = [(index, lines[index]) for index, fit in enumerate(fits) if not fit]
         good = list(compress(lines, fits))
         numbers = list(compress(range(first_line, first_line + count), fits))
-        if not self._needs_repair(misfits, delimiter):
-            rejects, blank = self._refuse(misfits, delimiter, first_line)
+        if not self._needs_repair(misfits):
+            rejects, blank = self._refuse(misfits, first_line)
             columns: list[list[str]] = [[] for _ in range(width)]
             if good:
                 cells = (delimiter + ROW_END + delimiter).join(good).split(delimiter)
@@ -169,23 +128,21 @@ class Cutter:
         rows = [line.split(delimiter) for line in lines]
         return self._sort_out(rows, range(first_line, first_line + count), count)
 
-    def _needs_repair(self, misfits: list[tuple[int, str]], delimiter: str) -> bool:
+    def _needs_repair(self, misfits: list[tuple[int, str]]) -> bool:
         """Whether one of some lines of the wrong width can be made to fit without losing anything."""
         for _, line in misfits:
-            cells = line.split(delimiter)
+            cells = line.split(self._dialect.delimiter)
             if len(cells) == self._short_width or (
                 len(cells) > self._width and not any(cell.strip() for cell in cells[self._width :])
             ):
                 return True
         return False
 
-    def _refuse(
-        self, misfits: list[tuple[int, str]], delimiter: str, first_line: int
-    ) -> tuple[tuple[Reject, ...], int]:
+    def _refuse(self, misfits: list[tuple[int, str]], first_line: int) -> tuple[tuple[Reject, ...], int]:
         rejects = []
         blank = 0
         for index, line in misfits:
-            cells = line.split(delimiter)
+            cells = line.split(self._dialect.delimiter)
             if any(cell.strip() for cell in cells):
                 rejects.append(Reject(first_line + index, self._ragged(cells), tuple(cells)))
             else:
