@@ -99,7 +99,7 @@ def test_two_attempts_give_the_same_bytes(files: LocalStorage) -> None:
     ]
 
 
-def test_progress_is_told_by_bytes_in_steps(files: LocalStorage) -> None:
+def test_progress_is_told_by_bytes_until_the_rows_are_counted_then_by_rows(files: LocalStorage) -> None:
     content = b"a,b\n" + b"1,2\n" * 200_000
     job_id = new_job_id("process")
     ctx = JobContext.detached(job_id=job_id)
@@ -115,7 +115,9 @@ def test_progress_is_told_by_bytes_in_steps(files: LocalStorage) -> None:
         clean(ctx, file=upload(files, job_id, content, "data.csv"))
 
     assert [fraction for *_, fraction in seen] == sorted(fraction for *_, fraction in seen)
-    assert seen[-1] == (3, 3, len(content), len(content), "bytes", 1.0)
+    *_, checked = (told for told in seen if told[0] == 2)
+    assert checked[:5] == (2, 3, len(content), len(content), "bytes")
+    assert seen[-1] == (3, 3, 200_000, 200_000, "rows", 1.0)
     assert {index for index, *_ in seen} == {1, 2, 3}
     assert ctx.last_progress is not None
 
