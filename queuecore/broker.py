@@ -149,7 +149,7 @@ class Broker:
     async def announce(self, queue: str) -> None:
         """Put a queue's name on the list of all queues."""
         self.keys(queue)
-        await self.client.call("SADD", queues_key(self.prefix), queue)
+        await self.client.run("announce", queues_key(self.prefix), queue)
         self._announced.add(queue)
 
     async def cancel(self, job_id: str) -> State:

@@ -92,8 +92,7 @@ class Client:
             except ConnectionLost as error:
                 reason = str(error)
             except CommandRefused as error:
-                # Redis before 7 wraps the errors of a script's commands in a sentence.
-                full = error.code == "OOM" or "-OOM command not allowed" in str(error)
+                full = error.code == "OOM"
                 if full and self._patience is not None:
                     raise QueueFull from error
                 if error.code in MOVED_ON and self._connection is not None:

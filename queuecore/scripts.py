@@ -3,6 +3,7 @@
 A file that is a transition defines one function; a file that is called has a body. `-- uses a, b`
 in a header puts those functions in front of the body. `-- flags` become a `#!lua` line on servers
 that know it (Redis 7 and later): without `allow-oom` a script is refused at maxmemory before it starts.
+Redis 6 refuses only a script's first write: there `allow-oom` is a write in front that needs no memory.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ LUA: Final = Path(__file__).with_name("lua")
 
 CALLED: Final = (
     "advance",
+    "announce",
     "cancel",
     "enqueue",
     "expired",
@@ -71,9 +73,9 @@ def _compose(name: str, *, shebang: bool) -> str:
     used = [part.strip() for part in rows.get("uses", "").split(",") if part.strip()]
     parts = [lua_constants(), *(_code(part) for part in ("prelude", *used, name))]
     text = "\n".join(parts)
-    if not shebang:
-        return text
     flags = rows.get("flags", "-")
+    if not shebang:
+        return text if flags == "-" else f"redis.call('PERSIST', KEYS[1])\n{text}"
     return ("#!lua\n" if flags == "-" else f"#!lua flags={flags}\n") + text
 
 

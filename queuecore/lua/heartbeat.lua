@@ -29,7 +29,6 @@ for index = 2, #ARGV do
   mine[runner] = true
   if not is_registered(runner) then
     forgotten[#forgotten + 1] = runner
-  -- At maxmemory a plain SET would be refused without allow-oom (Redis 6.2); PEXPIRE passes everywhere.
   elseif call('PEXPIRE', alive, ARGV[1]) == 0 then
     call('SET', alive, '1', 'PX', ARGV[1])
   end
@@ -53,9 +52,6 @@ for _, runner in ipairs(call('HKEYS', base .. K_RUNNERS)) do
   if not mine[runner] and call('EXISTS', base .. K_ALIVE .. runner) == 0 then suspects[#suspects + 1] = runner end
 end
 
--- Redis before 7 refuses these writes at maxmemory; the heartbeat must pass nevertheless, and judge nobody.
-local looked, blind = pcall(blind_ms)
-local promoted, n = pcall(promote, now, 1000)
-if promoted and n > 0 then wake_one() end
-if not looked then blind = ttl end
+local blind = blind_ms()
+if promote(now, 1000) > 0 then wake_one() end
 return { cancels, suspects, blind, forgotten, next_due_ms(now), in_line() }

@@ -13,10 +13,11 @@ local job = read(token, LINE)
 if not job then return { '', '' } end
 local state = job.state
 if state ~= 'failed' and state ~= 'cancelled' then return { state, state } end
+-- The first write, so that Redis 6 refuses it at maxmemory before anything has changed.
+call('SET', memory, state, 'PX', 3600000)
 call('ZREM', base .. (state == 'failed' and K_FAILED or K_CANCELLED), token)
 call('HDEL', job.key, FINISHED, ERROR, FAILURES, CRASHES, PROGRESS, PROGRESSED, CANCEL, DUE)
 move(job, 'queued', SEQ, to_back(job[LINE] or 'normal', token))
-call('SET', memory, state, 'PX', 3600000)
 count('requeued', 1)
 wake_one()
 return { state, 'queued' }

@@ -1,6 +1,8 @@
 """A queue in a state of the test's choice: seed it, make one call, see everything that changed."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import redis
@@ -84,6 +86,14 @@ class Scene:
         claims = await self.advance(slots=len(names), runner=runner)
         assert [name_of(claim.id) for claim in claims] == list(names)
         return claims
+
+    @contextmanager
+    def listen(self, channel: str) -> Iterator["redis.client.PubSub"]:
+        """A subscription that stands; see `next_message`."""
+        with self.database.pubsub() as ears:
+            ears.subscribe(self.key(channel))
+            assert next_message(ears) == 1
+            yield ears
 
     def see(self) -> Snapshot:
         """Everything there is now; `changes` compares with this."""

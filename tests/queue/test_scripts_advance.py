@@ -103,8 +103,7 @@ async def test_a_claim_that_fills_its_slots_takes_the_runner_off_the_idle(scene:
 async def test_a_claim_passes_the_word_on_while_there_is_more(scene: Scene) -> None:
     await scene.register("other")
     await scene.advance(slots=1, runner="other")
-    with scene.database.pubsub(ignore_subscribe_messages=True) as ears:
-        ears.subscribe(scene.key("control:other"))
+    with scene.listen("control:other") as ears:
         scene.database.delete(scene.key("idle"))
         await scene.enqueue("a", "b")
         scene.database.sadd(scene.key("idle"), "other")

@@ -169,9 +169,7 @@ async def test_enqueue_wakes_one_idle_runner_that_can_hear(scene: Scene, delay: 
     await scene.register("deaf")
     await scene.advance(slots=1)
     await scene.advance(slots=1, runner="deaf")
-    with scene.database.pubsub(ignore_subscribe_messages=True) as ears:
-        ears.subscribe(scene.key("control:runner"))
-
+    with scene.listen("control:runner") as ears:
         await scene.enqueue("a", delay=delay)
 
         assert next_message(ears) == b"work"

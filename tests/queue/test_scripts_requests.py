@@ -83,9 +83,7 @@ async def test_cancel_of_a_scheduled_job_ends_it(scene: Scene) -> None:
 async def test_cancel_of_a_running_job_asks_its_runner(scene: Scene) -> None:
     await in_state(scene, State.RUNNING)
     scene.see()
-    with scene.database.pubsub(ignore_subscribe_messages=True) as ears:
-        ears.subscribe(scene.key("control:runner"))
-
+    with scene.listen("control:runner") as ears:
         assert await scene.broker.cancel(A) is State.RUNNING
 
         assert next_message(ears) == b"cancel " + token_of("a").encode()
@@ -195,9 +193,7 @@ async def test_requeue_whose_reply_was_lost_is_no_conflict(scene: Scene) -> None
 async def test_requeue_wakes_an_idle_runner(scene: Scene) -> None:
     await in_state(scene, State.FAILED)
     await scene.advance(slots=1)
-    with scene.database.pubsub(ignore_subscribe_messages=True) as ears:
-        ears.subscribe(scene.key("control:runner"))
-
+    with scene.listen("control:runner") as ears:
         await scene.broker.requeue(A)
 
         assert next_message(ears) == b"work"
@@ -411,9 +407,7 @@ async def test_every_change_is_told_to_who_watches(scene: Scene, change: str) ->
     await in_state(scene, before)
     version = await watch(scene, since=-1)
     assert await watch(scene, since=version) == version
-    with scene.database.pubsub(ignore_subscribe_messages=True) as ears:
-        ears.subscribe(scene.key("changed:client"))
-
+    with scene.listen("changed:client") as ears:
         match change:
             case "claim":
                 await scene.advance(slots=1)
