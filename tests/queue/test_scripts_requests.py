@@ -7,6 +7,7 @@ from queuecore.inspector import Inspector
 from queuecore.job import (
     AttemptRecord,
     Completed,
+    Crashing,
     Failing,
     Progress,
     ProgressReply,
@@ -177,6 +178,16 @@ async def test_requeue_of_another_state_is_a_conflict(scene: Scene, state: State
 
     assert conflict.value.state == state
     assert scene.changes() == {}
+
+
+async def test_requeue_forgets_the_crashes_of_the_series_before(scene: Scene) -> None:
+    await scene.run("a", max_crashes=1)
+    await scene.advance(Crashing(A, 1, DIED))
+    assert scene.state("a") == State.FAILED
+
+    await scene.broker.requeue(A)
+
+    assert "CRASHES" not in scene.see()[f"job:{token_of('a')}"]
 
 
 async def test_requeue_whose_reply_was_lost_is_no_conflict(scene: Scene) -> None:
