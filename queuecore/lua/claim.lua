@@ -17,6 +17,19 @@ local function next_attempt(state)
   return earlier and integer(earlier + 1)
 end
 
+-- Jumps over places that cancelled jobs left at the head, of which there can be very many in a row. Returns how many.
+local function skip_holes(line)
+  local key, skipped = base .. K_LINE_OF .. line, 0
+  repeat
+    local heads, n = call('LRANGE', key, 0, 999), 0
+    while heads[n + 1] == '' do n = n + 1 end
+    if n > 0 then call('LTRIM', key, n, -1) end
+    skipped = skipped + n
+  until n < 1000
+  call('HINCRBY', base .. K_LINES, line, skipped)
+  return skipped
+end
+
 local function claim(runner, slots, now)
   local tokens, attempts, claims, n = {}, {}, {}, 0
   local claimed = runner .. ' ' .. now
@@ -42,7 +55,10 @@ local function claim(runner, slots, now)
           count('orphans', 1)
         end
       end
-      if holes > 0 then call('HINCRBY', base .. K_LINES, line .. '.holes', -holes) end
+      if holes > 0 then
+        if #tokens < slots then holes = holes + skip_holes(line) end
+        call('HINCRBY', base .. K_LINES, line .. '.holes', -holes)
+      end
     end
   end
   if #tokens > 0 then call_with_all('SADD', base .. K_RUNNING .. runner, tokens) end

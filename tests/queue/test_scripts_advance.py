@@ -137,6 +137,30 @@ async def test_a_claim_passes_over_places_that_cancelled_jobs_left(scene: Scene)
     assert scene.see()["lines"] == {"normal": 7, "normal.holes": 1}
 
 
+@pytest.mark.parametrize("cancelled", [999, 1_000, 2_500])
+async def test_a_claim_jumps_over_very_many_cancelled_jobs(scene: Scene, cancelled: int) -> None:
+    names = [str(n) for n in range(cancelled)]
+    await scene.enqueue(*names, "a", "b")
+    await asyncio.gather(*(scene.broker.cancel(id_of(name)) for name in names))
+
+    claims = await scene.advance(slots=1)
+
+    assert [name_of(claim.id) for claim in claims] == ["a"]
+    assert scene.see()["lines"] == {"normal": cancelled + 1, "normal.holes": 0}
+
+
+async def test_a_line_of_cancelled_jobs_only_is_emptied(scene: Scene) -> None:
+    await scene.enqueue("a", "b", "c")
+    for name in "abc":
+        await scene.broker.cancel(id_of(name))
+
+    assert await scene.advance(slots=1) == []
+
+    after = scene.see()
+    assert "line:normal" not in after
+    assert after["lines"] == {"normal": 3, "normal.holes": 0}
+
+
 async def test_an_id_in_line_without_a_job_is_dropped_and_counted(scene: Scene) -> None:
     await scene.enqueue("a", "b")
     scene.database.delete(scene.job_key("a"))
