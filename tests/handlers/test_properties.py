@@ -67,7 +67,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 RAW = st.lists(st.one_of(PIECES, st.sampled_from([",", ",", "\n", "\n", '"'])), max_size=60).map("".join)
 
-thorough = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=4000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def written(rows: list[list[str]], delimiter: str = ",") -> bytes:
@@ -98,6 +98,8 @@ def changes_nothing(first: Outcome, **options: Any) -> None:
 @given(TABLES, OPTIONS)
 @thorough
 @example([["2025", "2026"], ["2,025", "2,026"]], {})
+@example([["a", "b"], ["x", '\\"\u20280']], {})
+@example([["a", "b"], ["x", 'a\\"\nb']], {})
 @example([["a", "b"], ["", ""], ["=x", "1,5"]], {})
 def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options: dict[str, Any]) -> None:
     first = attempt(written(rows), delimiter="comma", **options)
