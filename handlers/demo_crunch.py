@@ -29,7 +29,8 @@ class _State(msgspec.Struct, frozen=True):
     primes: int
 
 
-@handler("demo.crunch", runs="process", timeout=3900.0)
+# Made to be killed, again and again, by whoever wants to see what happens then.
+@handler("demo.crunch", runs="process", timeout=3900.0, max_crashes=20)
 def crunch(
     ctx: JobContext,
     seconds: Annotated[

@@ -19,7 +19,8 @@ class Slept(msgspec.Struct, frozen=True):
     steps: int
 
 
-@handler("demo.sleep", runs="async", timeout=3900.0, retries=1)
+# Made to be killed, again and again, by whoever wants to see what happens then.
+@handler("demo.sleep", runs="async", timeout=3900.0, retries=1, max_crashes=20)
 async def sleep(
     ctx: JobContext,
     seconds: Annotated[
