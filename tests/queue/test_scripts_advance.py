@@ -91,9 +91,8 @@ async def test_a_claim_that_finds_too_little_makes_the_runner_idle(scene: Scene)
 
 
 async def test_a_claim_that_fills_its_slots_takes_the_runner_off_the_idle(scene: Scene) -> None:
-    await scene.advance(slots=1)
     await scene.enqueue("a")
-    scene.see()
+    scene.database.sadd(scene.key("idle"), "runner")
 
     await scene.advance(slots=1)
 
@@ -244,6 +243,19 @@ async def test_fail_ends_the_job_with_its_error(scene: Scene) -> None:
         "failed": {"a": NOW},
         "statistics failed": 1,
     }
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+async def test_an_attempt_that_timed_out_is_counted_though_it_was_the_last(
+    scene: Scene, cancel: bool
+) -> None:
+    await scene.run("a")
+    if cancel:
+        await scene.broker.cancel(A)
+
+    await scene.advance(Failing(A, 1, ERROR, "timed_out"))
+
+    assert scene.counter("timed_out") == 1
 
 
 async def test_release_puts_the_job_back_to_the_front_unspent(scene: Scene) -> None:

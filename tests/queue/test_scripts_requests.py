@@ -6,6 +6,7 @@ from queuecore.errors import JobNotFound, StateConflict
 from queuecore.inspector import Inspector
 from queuecore.job import (
     AttemptRecord,
+    Cancelling,
     Completed,
     Crashing,
     Failing,
@@ -383,6 +384,7 @@ async def test_a_log_keeps_its_latest_lines(scene: Scene) -> None:
     await in_state(scene, State.RUNNING)
     lines = tuple(str(n) for n in range(20_000))
 
+    await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, log=("early",))])
     await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, log=lines)])
 
     assert scene.see()[f"log:{token_of('a')}"] == list(range(20_000))[-LOG_LENGTH:]
@@ -447,6 +449,34 @@ async def test_every_change_is_told_to_who_watches(scene: Scene, change: str) ->
         told = 0 if change == "delete" else version + 1
         assert next_message(ears) == f"{token_of('a')} {told}".encode()
     assert await watch(scene, since=version) == told
+
+
+@pytest.mark.parametrize("ending", ["complete", "fail", "cancel", "prune"])
+async def test_who_watched_is_forgotten_when_the_job_ends(scene: Scene, ending: str) -> None:
+    await in_state(scene, State.FAILED if ending == "prune" else State.RUNNING)
+    assert await watch(scene, since=10) > 0
+    assert scene.database.exists(scene.key("watched"))
+
+    match ending:
+        case "complete":
+            await scene.advance(Completed(A, 1, RESULT))
+        case "fail":
+            await scene.advance(Failing(A, 1, ERROR))
+        case "cancel":
+            await scene.broker.cancel(A)
+            await scene.advance(Cancelling(A, 1))
+        case "prune":
+            await scene.broker.delete(A)
+
+    assert not scene.database.exists(scene.key("watched"))
+
+
+async def test_watching_what_is_completed_leaves_no_name(scene: Scene) -> None:
+    await in_state(scene, State.COMPLETED)
+
+    assert await watch(scene, since=10) == 3
+
+    assert not scene.database.exists(scene.key("watched"))
 
 
 async def test_watching_what_already_changed_leaves_no_name(scene: Scene) -> None:
