@@ -1,14 +1,21 @@
 """What all tests share: a real Redis for the session, a clean database for each test."""
 
+import os
 import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import redis
+from hypothesis import settings
 
 from launch.private_redis import PrivateRedis
 from queuecore import Queue, Registry
 from queuecore.keys import NAMES
+
+# What decides whether a change lands must not depend on luck; elsewhere every run looks somewhere else.
+settings.register_profile("ci", derandomize=True)
+if "CI" in os.environ:
+    settings.load_profile("ci")
 
 # Keys that must end by themselves; every other known key lives until its job, runner or queue is gone.
 ENDING = ("UNIQUE", "ALIVE", "CALL")
