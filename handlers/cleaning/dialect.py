@@ -25,6 +25,15 @@ _DATUM = re.compile(
     r"[+\-]?[\d.,' ]*\d%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T][\d:.]+)?|[\w.+-]+@[\w.-]+|[^\W\d_]+|"
 )
 
+_DOCUMENTS = (
+    (re.compile(r"<!doctype html|<html", re.IGNORECASE), "a web page"),
+    (re.compile(r"<\?xml", re.IGNORECASE), "an XML document"),
+    (re.compile(r"%pdf-", re.IGNORECASE), "a PDF document"),
+    (re.compile(r"\{\\rtf"), "a text document"),
+    # A name in quotes and a colon: no cleaned table has text after a closing quote.
+    (re.compile(r'[\[{][\s\[{]*"[^"]*"[ \t]*:'), "a JSON document"),
+)
+
 
 class Dialect(msgspec.Struct, frozen=True):
     """How the lines of a text table are read.
@@ -93,8 +102,7 @@ def find_layout(sample: str, *, complete: bool, delimiter: str = "auto", has_hea
             "It holds only blank lines. Check that the right file was chosen.",
             type="empty-file",
         )
-    if uniformity <= 0:
-        _refuse_documents(sample)
+    _refuse_documents(sample)
     preamble, record = _find_header(records, width, has_header=has_header)
     cells = record.cells
     while len(cells) > width and not cells[-1].strip():
@@ -122,9 +130,8 @@ def _rate(sample: str, delimiter: str, *, is_given: bool) -> tuple[float, int]:
         is_given: whether it is the right one for sure.
     """
     dialect = Dialect(delimiter, _skips_spaces(sample, delimiter), _escapes_quotes(sample, delimiter))
-    records = [
-        record.cells for record in _records(sample, dialect) if any(cell.strip() for cell in record.cells)
-    ]
+    found = [record for record in _records(sample, dialect) if any(cell.strip() for cell in record.cells)]
+    records = [record.cells for record in found]
     widths = Counter(len(cells) for cells in records)
     alone = widths.pop(1, 0)
     if not widths:
@@ -134,9 +141,11 @@ def _rate(sample: str, delimiter: str, *, is_given: bool) -> tuple[float, int]:
     if widths[width] < alone and not is_given:
         return 0.0, 1
     share = widths[width] / len(records)
+    # A wrong delimiter can make quotes meet over line ends; the right one rarely needs several lines.
+    compactness = len(records) / sum(record.lines for record in found)
     cells = [cell.strip() for row in records if len(row) == width for cell in row][:2000]
     data = sum(_DATUM.fullmatch(cell) is not None for cell in cells) / len(cells)
-    return share * share * (0.5 + data) + min(width, 30) / 1000, width
+    return share * share * compactness * (0.5 + data) + min(width, 30) / 1000, width
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -208,16 +217,10 @@ def _find_header(records: list[_Record], width: int, *, has_header: bool) -> tup
 
 
 def _refuse_documents(sample: str) -> None:
-    start = sample.lstrip("\ufeff \t\r\n")[:200].lower()
-    kinds = {
-        ("<!doctype html", "<html"): "a web page",
-        ("<?xml",): "an XML document",
-        ("%pdf-",): "a PDF document",
-        ("{\\rtf",): "a text document",
-        ('{"', "[{", "[\n", "{\n", "{\r\n", "[\r\n"): "a JSON document",
-    }
-    for marks, kind in kinds.items():
-        if start.startswith(marks):
+    # Behind quotes and marks too: a refused file must not pass once and be refused when it is cleaned.
+    start = re.sub(r"^[^\w<{\[%]+", "", sample[:2000])
+    for pattern, kind in _DOCUMENTS:
+        if pattern.match(start):
             raise CleaningError(
                 f"This is {kind}, not a table.",
                 "Export the table itself as CSV or XLSX and upload that.",

@@ -14,6 +14,7 @@ from handlers.cleaning.columns import ColumnPlan, ColumnProfile
 from handlers.cleaning.duplicates import SeenRows
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.file_kinds import FileKind, identify, output_name
+from handlers.cleaning.header import HeaderRepeats
 from handlers.cleaning.options import DELIMITERS, CleaningOptions
 from handlers.cleaning.progress import Report, Steps
 from handlers.cleaning.report import (
@@ -136,7 +137,9 @@ class _Cleaning:
         self._tally = Tally(self._names)
         self._tidier = Tidier(self._tally)
         self._sifter = Sifter(
-            [[tidy_cell(cell) for cell in source.header], self._names] if named else [],
+            HeaderRepeats([tidy_cell(cell) for cell in source.header], self._names)
+            if named
+            else HeaderRepeats(),
             most_characters=MOST_CHARACTERS_IN_XLSX_CELL if self._output == "xlsx" else 0,
         )
         self._rejected = RejectedFile(directory / "rejected.csv", self._names, escape=escape)

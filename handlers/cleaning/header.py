@@ -1,4 +1,4 @@
-"""Where the header row of a table is: below the titles that people write above it."""
+"""Where the header row of a table is, below the titles above it, and where it comes again."""
 
 from collections.abc import Sequence
 
@@ -9,3 +9,44 @@ def find_title_rows(rows: Sequence[Sequence[str]]) -> int:
     if max(filled, default=0) < 3:
         return 0
     return next(index for index, number in enumerate(filled) if number > 1)
+
+
+class HeaderRepeats:
+    """Finds rows that repeat the header, as tables have them that were pasted together.
+
+    A row repeats it when at least two of its cells hold the name of their column and the others are empty.
+    Empty cells count for nothing, so that a column that is left out later changes nothing.
+
+    Args:
+        headers: the header row as it was and as it is now; none where the table has no header.
+    """
+
+    def __init__(self, *headers: Sequence[str]) -> None:
+        # Only names with a letter: what looks like a number may be a number that becomes one.
+        self._names = [
+            frozenset(name for name in names if any(map(str.isalpha, name)))
+            for names in zip(*headers, strict=True)
+        ]
+
+    def find(self, columns: Sequence[Sequence[str]]) -> list[int]:
+        """Return the indexes of such rows."""
+        for names, cells in zip(self._names, columns, strict=False):
+            # In a column without empty cells such a row has a name; mostly that settles it.
+            if "" not in cells:
+                if names.isdisjoint(cells):
+                    return []
+                break
+        return [
+            index
+            for index, row in enumerate(zip(*columns, strict=True))
+            if self._names and self._repeats(row)
+        ]
+
+    def _repeats(self, row: Sequence[str]) -> bool:
+        found = 0
+        for cell, names in zip(row, self._names, strict=True):
+            if cell:
+                if cell not in names:
+                    return False
+                found += 1
+        return found > 1

@@ -1,12 +1,13 @@
 """The rules for cells, names and rows: each is a small function, counted where it is applied."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import compress
 
 from handlers.cleaning import dates, numbers
 from handlers.cleaning.batches import Batch, Native, Reject
 from handlers.cleaning.columns import FORMULA_STARTS, ColumnPlan
+from handlers.cleaning.header import HeaderRepeats
 from handlers.cleaning.report import Tally, show_undecoded
 
 # What no cell of a table has a use for, and what XLSX cannot hold; tab and line break stay.
@@ -124,16 +125,12 @@ class Sifter:
     Both passes sift alike: what a column holds must not depend on rows that are not written.
 
     Args:
-        headers: texts of a row that repeats the header: as it was, and as it is now.
+        repeats: finds rows that repeat the header.
         most_characters: of a cell, 0 for no limit.
     """
 
-    def __init__(self, headers: Iterable[Sequence[str]], *, most_characters: int = 0) -> None:
-        # Names with letters only: a row of numbers that equals a header of years is data.
-        self._headers = {
-            tuple(header) for header in headers if len(header) > 1 and any(map(str.isalpha, header))
-        }
-        self._firsts = {header[0] for header in self._headers}
+    def __init__(self, repeats: HeaderRepeats, *, most_characters: int = 0) -> None:
+        self._repeats = repeats
         self._most_characters = most_characters
 
     def sift(self, batch: Batch, columns: list[list[str]]) -> Batch:
@@ -143,10 +140,9 @@ class Sifter:
         drop: dict[int, Reject | None] = {}
         if all("" in cells for cells in columns):
             drop.update((index, None) for index, row in enumerate(zip(*columns, strict=True)) if not any(row))
-        if not self._firsts.isdisjoint(columns[0]):
-            for index, row in enumerate(zip(*columns, strict=True)):
-                if row in self._headers:
-                    drop[index] = Reject(batch.rows[index], "repeats the header row", row)
+        for index in self._repeats.find(columns):
+            row = tuple(cells[index] for cells in columns)
+            drop[index] = Reject(batch.rows[index], "repeats the header row", row)
         if self._most_characters:
             self._find_long(batch, columns, drop)
         if not drop:

@@ -192,5 +192,16 @@ def test_a_row_that_repeats_the_header_is_set_aside() -> None:
     assert cleaned.report.columns[0].kind == "number"
 
 
+def test_a_header_that_comes_again_below_empty_columns_is_set_aside() -> None:
+    cleaned = clean("id,name,x\n1,Ann,\nid,name,\n2,Bob,\n")
+
+    assert cleaned.rows == [["id", "name"], ["1", "Ann"], ["2", "Bob"]]
+    assert cleaned.report.rows.rejected == 1
+
+
+def test_one_cell_that_equals_its_column_is_data() -> None:
+    assert clean("id,name\n1,Ann\n,name\n2,name\n").report.rows.written == 3
+
+
 def test_a_row_that_equals_a_header_of_years_is_data() -> None:
     assert clean("2025,2026\n1,2\n2025,2026\n").report.rows.written == 2

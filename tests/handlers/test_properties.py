@@ -101,6 +101,10 @@ def changes_nothing(first: Outcome, **options: Any) -> None:
 @example([["a", "b"], ["x", '\\"\u20280']], {})
 @example([["a", "b"], ["x", 'a\\"\nb']], {})
 @example([["a", "b"], ["", ""], ["=x", "1,5"]], {})
+@example([["", "\ufeff", "b", "a"], ["", "", "b", "a"]], {})
+@example([["a", "b", "x"], ["a", "b", ""], ["1", "2", ""]], {})
+@example([["["], ["a"]], {})
+@example([["a", "b", "12345"], ["a", "b", "12,345.0"]], {})
 def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options: dict[str, Any]) -> None:
     first = attempt(written(rows), delimiter="comma", **options)
 
@@ -110,6 +114,7 @@ def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options
 
 @given(RAW, st.sampled_from(["auto", "comma"]))
 @thorough
+@example(",,sep=;\n;\ufeff,,\ufeff", "auto")
 def test_cleaning_a_cleaned_mess_changes_nothing(text: str, delimiter: str) -> None:
     first = attempt(text.encode("utf-8", "surrogateescape"), delimiter=delimiter)
 
