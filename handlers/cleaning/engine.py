@@ -18,6 +18,7 @@ from handlers.cleaning.header import HeaderRepeats
 from handlers.cleaning.options import DELIMITERS, CleaningOptions
 from handlers.cleaning.progress import Report, Steps
 from handlers.cleaning.report import (
+    MOST_COLUMNS,
     CleaningReport,
     ColumnReport,
     RowCounts,
@@ -276,9 +277,12 @@ class _Cleaning:
                 rejected=self._rejected.count,
             ),
             columns=tuple(
-                ColumnReport(self._names[index], shorten(self._source.header[index]), plans[index].kind)
-                for index in kept
+                ColumnReport(
+                    shorten(self._names[index]), shorten(self._source.header[index]), plans[index].kind
+                )
+                for index in kept[:MOST_COLUMNS]
             ),
+            column_count=len(kept),
             rules=self._tally.rules(),
         )
         report_path = self._directory / "report.json"

@@ -7,6 +7,7 @@ from operator import ne
 import msgspec
 
 MOST_SAMPLES = 5
+MOST_COLUMNS = 500
 _LONGEST_SAMPLE = 80
 
 # Rule, what people read, what is counted. The order is that of the report.
@@ -83,7 +84,8 @@ class CleaningReport(msgspec.Struct, frozen=True):
         sheet: of a workbook, else empty.
         header_row: the number of the row with the column names, 0 where there was none.
         rows: how many went where.
-        columns: of the cleaned file.
+        columns: of the cleaned file, the first 500.
+        column_count: how many columns the cleaned file has.
         rules: only those that changed something.
     """
 
@@ -95,6 +97,7 @@ class CleaningReport(msgspec.Struct, frozen=True):
     header_row: int
     rows: RowCounts
     columns: tuple[ColumnReport, ...]
+    column_count: int
     rules: tuple[RuleReport, ...]
 
 
