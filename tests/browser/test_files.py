@@ -1,5 +1,6 @@
 """A person with files: send, watch, download."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.tables import write_messy_csv
+from tests.browser.tables import write_messy_csv, write_workbook
 from tests.service.service import wait_until
 
 pytestmark = pytest.mark.browser
@@ -50,6 +51,36 @@ def test_a_messy_file_is_sent_cleaned_and_downloaded(
     assert re.search(rb"Zo\xc3\xab", downloaded)
     said = page.evaluate("said")
     assert any(text.startswith("Progress of messy.csv: ") for text in said), said
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "rows"),
+    [("large.csv", write_messy_csv, 200_000), ("large.xlsx", write_workbook, 50_000)],
+)
+def test_a_large_file_is_sent_cleaned_and_downloaded(
+    page: Page,
+    tmp_path: Path,
+    keep_picture: Callable[[Page, str], None],
+    name: str,
+    write: Callable[..., Path],
+    rows: int,
+) -> None:
+    file = write(tmp_path / name, rows=rows)
+
+    page.get_by_label("Choose files").set_input_files(file)
+    page.get_by_role("button", name="Send 1 file").click()
+
+    card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))
+    expect(card.get_by_text("Completed")).to_be_visible(timeout=60_000)
+    keep_picture(page, name.replace(".", "-"))
+    with page.expect_download() as downloading:
+        card.get_by_role("link", name=f"Download the result of {name}").click()
+    downloaded = Path(downloading.value.path()).read_bytes()
+    job = page.evaluate("fetch('/api/jobs').then((answer) => answer.json())")["items"][0]
+    counted = job["result"]["report"]["rows"]
+    assert hashlib.sha256(downloaded).hexdigest() == job["artifacts"][0]["sha256"]
+    assert counted["read"] - (counted["written"] + counted["blank"] + counted["rejected"]) == 0
+    assert counted["read"] in (rows, rows + 1)  # the messy table has a blank line below its header
 
 
 def test_two_files_become_two_jobs_side_by_side(page: Page, tmp_path: Path) -> None:
