@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -132,9 +132,10 @@ class Broker:
         """
         if queue not in self._announced:
             await self.announce(queue)
-        arguments: list[Argument] = [len(entries)]
+        arguments: list[Argument] = []
         for entry in entries:
-            arguments += (entry.token, entry.spec, _to_json(entry.options) if entry.options else b"")
+            options = _to_json(entry.options).decode() if entry.options else ""
+            arguments += (entry.token + options, entry.spec)
         exceptions = await self.client.run("enqueue", self.keys(queue).base, *arguments)
         answers: list[Submitted | IdempotencyConflict] = [
             Submitted(f"{queue}.{entry.token}", created=True) for entry in entries
@@ -341,10 +342,17 @@ class Broker:
     async def _advance(self, call: _Call, outcomes: Sequence[Outcome], slots: int) -> Advance:
         queue, runner_id, lane = call
         number = self._calls.get(call, 0) + 1
-        arguments: list[Argument] = [runner_id, lane, number, slots, len(outcomes)]
+        results: list[Argument] = []
+        others: list[Argument] = []
         skip = len(queue) + 1
         for outcome in outcomes:
-            _add_outcome(arguments, outcome, skip)
+            name = outcome.id[skip:] if outcome.attempt == 1 else f"{outcome.id[skip:]}:{outcome.attempt}"
+            if type(outcome) is Completed:
+                results += (name, outcome.result)
+            else:
+                verb, payload = _verb_and_payload(outcome)
+                others += (verb, name, payload)
+        arguments = (runner_id, lane, number, slots, len(results) // 2, *results, *others)
         self._cut_short[call] = (list(outcomes), slots)
         registered, fenced, flat, due = await self.client.run("advance", self.keys(queue).base, *arguments)
         del self._cut_short[call]
@@ -371,49 +379,47 @@ class Broker:
         return State(before.decode()), State(after.decode())
 
 
-def _add_outcome(arguments: list[Argument], outcome: Outcome, skip: int) -> None:
-    """Append verb, token, attempt, payload as advance.lua wants them."""
-    verb: str
-    payload: bytes
+def _verb_and_payload(outcome: Outcome) -> tuple[str, bytes]:
+    """What advance.lua calls an outcome, and what belongs to it."""
     match outcome:
         case Completed(result=result):
-            verb, payload = "complete", result
+            return "complete", result
         case Retrying(delay=delay, error=error, outcome=word):
-            verb, payload = "retry", b"%s %d %s" % (word.encode(), _ms(delay), _error(error))
+            return "retry", b"%s %d %s" % (word.encode(), _ms(delay), _error(error))
         case Failing(error=error, outcome=word):
-            verb, payload = "fail", b"%s %s" % (word.encode(), _error(error))
+            return "fail", b"%s %s" % (word.encode(), _error(error))
         case Crashing(error=error):
-            verb, payload = "recover", _error(error)
+            return "recover", _error(error)
         case Releasing():
-            verb, payload = "release", b""
+            return "release", b""
         case Cancelling():
-            verb, payload = "stop", b""
-    arguments += (verb, outcome.id[skip:], outcome.attempt, payload)
+            return "stop", b""
 
 
-def _claims(queue: str, flat: list[bytes | int | list[bytes]]) -> list[Claim]:
+def _claims(queue: str, flat: list[Any]) -> list[Claim]:
+    """What claim.lua returns: token and spec of each job, and more of one that was claimed before."""
     claims = []
-    for token, attempt, packed, history in zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True):
-        spec = read_spec(packed)  # type: ignore[arg-type]  # advance.lua: the third of four is always text
-        job_id = f"{queue}.{token.decode()}"  # type: ignore[union-attr]  # and the first too
-        number = int(attempt)  # type: ignore[arg-type]  # and the second is a number
-        if history:
-            failures, crashes, checkpoint = history  # type: ignore[misc]  # a list of three where it is not empty
+    for token, said in zip(flat[::2], flat[1::2], strict=True):
+        job_id = f"{queue}.{token.decode()}"
+        if type(said) is bytes:
+            spec = read_spec(said)
+            claims.append(Claim(job_id, 1, spec.kind, spec.args, 0, 0, None, spec.retries, spec.timeout))
+        else:
+            packed, attempt, failures, crashes, checkpoint = said
+            spec = read_spec(packed)
             claims.append(
                 Claim(
                     job_id,
-                    number,
+                    int(attempt),
                     spec.kind,
                     spec.args,
                     int(failures or 0),
                     int(crashes or 0),
-                    checkpoint or None,  # type: ignore[arg-type]
+                    checkpoint or None,
                     spec.retries,
                     spec.timeout,
                 )
             )
-        else:
-            claims.append(Claim(job_id, number, spec.kind, spec.args, 0, 0, None, spec.retries, spec.timeout))
     return claims
 
 

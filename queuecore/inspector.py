@@ -27,7 +27,7 @@ from .job import (
     ServerRecord,
     read_spec,
 )
-from .keys import FIELDS, queues_key, split_job_id, unique_name
+from .keys import FIELDS, TOKEN_LENGTH, queues_key, split_job_id, unique_name
 from .states import LINES, Line, State
 
 _FIELD_OF: Final = {letter.encode(): name for name, letter in FIELDS.items()}
@@ -348,7 +348,7 @@ class Inspector:
         sets = await self._client.call_together(
             *(("SMEMBERS", keys.of("RUNNING", runner.decode())) for runner in runners)
         )
-        return sorted(token for tokens in sets for token in tokens)
+        return sorted(name[:TOKEN_LENGTH] for names in sets for name in names)
 
     def _record(self, queue: str, token: str, fields: dict[str, bytes], history: list[bytes]) -> JobRecord:
         spec = read_spec(fields["SPEC"])

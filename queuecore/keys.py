@@ -2,7 +2,7 @@
 
 All keys of a queue share the hash tag `{queue}`, so that every script runs on one
 node of a Redis Cluster. Lua gets the common beginning as `KEYS[1]` and the same
-words from `lua_constants()`. docs/redis-keys.md describes each key.
+words from `LUA_WORDS`. docs/redis-keys.md describes each key.
 """
 
 from __future__ import annotations
@@ -135,14 +135,13 @@ def split_job_id(job_id: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def lua_constants() -> str:
-    """The words above as Lua locals, one line, put in front of every script."""
-    pairs = [(name, repr(text)) for name, text in FIELDS.items()]
-    pairs += [(f"K_{name}", repr(text)) for name, text in NAMES.items()]
-    pairs += [
-        ("DEFAULT_MAX_CRASHES", str(DEFAULT_MAX_CRASHES)),
-        ("HISTORY_LENGTH", str(HISTORY_LENGTH)),
-        ("LOG_LENGTH", str(LOG_LENGTH)),
-        ("RECENT_LENGTH", str(RECENT_LENGTH)),
-    ]
-    return f"local {','.join(name for name, _ in pairs)} = {','.join(value for _, value in pairs)}"
+# What Lua code may call the above by, and the literal that takes its place.
+LUA_WORDS: Final = {
+    **{name: repr(letter) for name, letter in FIELDS.items()},
+    **{f"K_{name}": repr(beginning) for name, beginning in NAMES.items()},
+    "TOKEN_LENGTH": str(TOKEN_LENGTH),
+    "DEFAULT_MAX_CRASHES": str(DEFAULT_MAX_CRASHES),
+    "HISTORY_LENGTH": str(HISTORY_LENGTH),
+    "LOG_LENGTH": str(LOG_LENGTH),
+    "RECENT_LENGTH": str(RECENT_LENGTH),
+}

@@ -3,18 +3,11 @@
 -- to     running
 -- flags  allow-oom
 -- ARGV   (part of advance)
--- reply  tokens, attempts, and flat: token, attempt, spec, history ('' or {failures, crashes, checkpoint}), ...
--- What an attempt needs to know of a job's earlier ones; flat, '' where there is nothing.
-local function earlier_attempts(key)
+-- Returns the names of the attempts, and flat: token, spec; for a job's later attempts, instead of its spec,
+-- {spec, attempt, failures, crashes, checkpoint}, '' where there is nothing.
+local function later_attempt(key, spec, attempt)
   local fields = call('HMGET', key, FAILURES, CRASHES, CHECKPOINT)
-  return { fields[1] or '', fields[2] or '', fields[3] or '' }
-end
-
--- The number of the attempt that a claim would start, as text; nil for a job that is not queued.
-local function next_attempt(state)
-  if state == 'queued 0' then return '1' end
-  local earlier = string.match(state, '^queued (%d+)$')
-  return earlier and integer(earlier + 1)
+  return { spec, attempt, fields[1] or '', fields[2] or '', fields[3] or '' }
 end
 
 -- Jumps over places that cancelled jobs left at the head, of which there can be very many in a row. Returns how many.
@@ -30,37 +23,51 @@ local function skip_holes(line)
   return skipped
 end
 
+-- Where jobs may stand. Nearly always that is one line, and one question about the three others is enough.
+local function lines_in_use()
+  local others = call('EXISTS', base .. K_LINE_OF .. 'urgent', base .. K_LINE_OF .. 'high', base .. K_LINE_OF .. 'low')
+  return others == 0 and { 'normal' } or LINE_NAMES
+end
+
 local function claim(runner, slots, now)
-  local tokens, attempts, claims, n = {}, {}, {}, 0
+  local names, claims, n = {}, {}, 0
   local claimed = runner .. ' ' .. now
-  for _, line in ipairs(LINE_NAMES) do
-    while #tokens < slots do
-      local taken = call('LPOP', base .. K_LINE_OF .. line, slots - #tokens)
-      if not taken then break end
-      call('HINCRBY', base .. K_LINES, line, #taken)
+  for _, line in ipairs(lines_in_use()) do
+    local more = true
+    while more and n < slots do
+      local wanted = slots - n
+      local taken = call('LPOP', base .. K_LINE_OF .. line, integer(wanted)) or {}
+      more = #taken == wanted
       local holes = 0
       for _, token in ipairs(taken) do
         local key = base .. K_JOB .. token
         local values = token ~= '' and call('HMGET', key, STATE, SPEC)
-        local attempt = values and values[1] and next_attempt(values[1])
-        if attempt then
-          call('HSET', key, STATE, 'running ' .. attempt, CLAIMED, claimed)
-          tokens[#tokens + 1], attempts[#attempts + 1] = token, attempt
-          claims[n + 1], claims[n + 2], claims[n + 3] = token, attempt, values[2]
-          claims[n + 4] = attempt ~= '1' and earlier_attempts(key) or ''
-          n = n + 4
-        elseif token == '' then
-          holes = holes + 1
+        if values and values[1] == 'queued 0' then
+          call('HSET', key, STATE, 'running 1', CLAIMED, claimed)
+          n = n + 1
+          names[n], claims[2 * n - 1], claims[2 * n] = token, token, values[2]
+        elseif values then
+          local earlier = values[1] and string.match(values[1], '^queued (%d+)$')
+          if earlier then
+            local attempt = integer(earlier + 1)
+            call('HSET', key, STATE, 'running ' .. attempt, CLAIMED, claimed)
+            n = n + 1
+            names[n], claims[2 * n - 1] = name_of(token, attempt), token
+            claims[2 * n] = later_attempt(key, values[2], attempt)
+          else
+            count('orphans', 1)
+          end
         else
-          count('orphans', 1)
+          holes = holes + 1
         end
       end
+      if #taken > 0 then call('HINCRBY', base .. K_LINES, line, integer(#taken)) end
       if holes > 0 then
-        if #tokens < slots then holes = holes + skip_holes(line) end
+        if more and n < slots then holes = holes + skip_holes(line) end
         call('HINCRBY', base .. K_LINES, line .. '.holes', -holes)
       end
     end
   end
-  if #tokens > 0 then call_with_all('SADD', base .. K_RUNNING .. runner, tokens) end
-  return tokens, attempts, claims
+  if n > 0 then call_with_all('SADD', base .. K_RUNNING .. runner, names) end
+  return names, claims
 end

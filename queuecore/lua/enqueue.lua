@@ -3,13 +3,18 @@
 -- to     queued, scheduled
 -- flags  -
 -- KEYS   1 the queue's beginning
--- ARGV   number of jobs, then for each: token · spec (msgpack) · options (JSON, or '' for a plain job)
+-- ARGV   for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
 --        options: line, delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms)
 -- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there;
 --        empty when all are new. 'known': the same id again, a repeated call after a lost reply
 local now = clock_ms()
 local created = integer(now)
 local exceptions, lines, order, recent, scheduled = {}, {}, {}, {}, 0
+
+local function except(index, reason, token)
+  local n = #exceptions
+  exceptions[n + 1], exceptions[n + 2], exceptions[n + 3] = index, reason, token
+end
 
 local function line_of(name)
   local line = lines[name]
@@ -28,10 +33,7 @@ local function is_unique(index, token, options)
   if holder then
     local earlier, fingerprint = string.match(holder, '^(%S+) (.*)$')
     if call('EXISTS', job_key(earlier)) == 1 then
-      local n = #exceptions
-      exceptions[n + 1] = index
-      exceptions[n + 2] = fingerprint == options.fingerprint and 'unique' or 'conflict'
-      exceptions[n + 3] = earlier
+      except(index, fingerprint == options.fingerprint and 'unique' or 'conflict', earlier)
       return false
     end
   end
@@ -39,51 +41,66 @@ local function is_unique(index, token, options)
   return true
 end
 
-local plain = line_of('normal')
-local at = 2
-for index = 1, tonumber(ARGV[1]) do
-  local token, spec, packed = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  at = at + 3
-  local key = job_key(token)
-  if call('EXISTS', key) == 1 then
-    local n = #exceptions
-    exceptions[n + 1], exceptions[n + 2], exceptions[n + 3] = index, 'known', token
-  elseif packed == '' then
+local function enqueue_with_options(key, token, spec, options)
+  local name = options.line or 'normal'
+  local fields = { SPEC, spec, CREATED, created }
+  local function field(word, value)
+    fields[#fields + 1] = word
+    fields[#fields + 1] = value
+  end
+  if name ~= 'normal' then field(LINE, name) end
+  if options.max_crashes then field(MAX_CRASHES, options.max_crashes) end
+  if options.owner then
+    field(OWNER, options.owner)
+    call('ZADD', base .. K_OWNED .. options.owner, now, token)
+  end
+  if options.delay then
+    local due = now + options.delay
+    field(STATE, 'scheduled 0')
+    field(DUE, integer(due))
+    field(SEQ, 0)
+    call('ZADD', base .. K_SCHEDULED, due, token)
+    scheduled = scheduled + 1
+  else
+    local line = line_of(name)
+    field(STATE, 'queued 0')
+    field(SEQ, line.number)
+    line.number = line.number + 1
+    line.tokens[#line.tokens + 1] = token
+  end
+  call('HSET', key, unpack(fields))
+  recent[#recent + 1] = token
+end
+
+-- Nearly always all are new: one question for all of them.
+local keys, n, known = {}, 0, 0
+for at = 1, #ARGV, 2 do
+  local token = ARGV[at]
+  if #token > TOKEN_LENGTH then token = string.sub(token, 1, TOKEN_LENGTH) end
+  n = n + 1
+  keys[n] = base .. K_JOB .. token
+end
+for first = 1, n, 1000 do
+  known = known + call('EXISTS', unpack(keys, first, math.min(first + 999, n)))
+end
+
+local plain, new = line_of('normal'), {}
+for index = 1, n do
+  local key, token, spec = keys[index], ARGV[2 * index - 1], ARGV[2 * index]
+  if new[key] or known > 0 and call('EXISTS', key) == 1 then
+    except(index, 'known', string.sub(token, 1, TOKEN_LENGTH))
+  elseif #token == TOKEN_LENGTH then
+    new[key] = true
     call('HSET', key, STATE, 'queued 0', SPEC, spec, CREATED, created, SEQ, integer(plain.number))
     plain.number = plain.number + 1
     plain.tokens[#plain.tokens + 1] = token
     recent[#recent + 1] = token
   else
-    local options = cjson.decode(packed)
+    local options = cjson.decode(string.sub(token, TOKEN_LENGTH + 1))
+    token = string.sub(token, 1, TOKEN_LENGTH)
     if not options.unique or is_unique(index, token, options) then
-      local name = options.line or 'normal'
-      local fields = { SPEC, spec, CREATED, created }
-      local function field(word, value)
-        fields[#fields + 1] = word
-        fields[#fields + 1] = value
-      end
-      if name ~= 'normal' then field(LINE, name) end
-      if options.max_crashes then field(MAX_CRASHES, options.max_crashes) end
-      if options.owner then
-        field(OWNER, options.owner)
-        call('ZADD', base .. K_OWNED .. options.owner, now, token)
-      end
-      if options.delay then
-        local due = now + options.delay
-        field(STATE, 'scheduled 0')
-        field(DUE, integer(due))
-        field(SEQ, 0)
-        call('ZADD', base .. K_SCHEDULED, due, token)
-        scheduled = scheduled + 1
-      else
-        local line = line_of(name)
-        field(STATE, 'queued 0')
-        field(SEQ, line.number)
-        line.number = line.number + 1
-        line.tokens[#line.tokens + 1] = token
-      end
-      call('HSET', key, unpack(fields))
-      recent[#recent + 1] = token
+      new[key] = true
+      enqueue_with_options(key, token, spec, options)
     end
   end
 end

@@ -3,7 +3,8 @@
 -- to     failed, cancelled
 -- flags  allow-oom
 -- ARGV   (part of advance) payload: outcome word, a space, error (JSON)
-local function fail(token, attempt, outcome, problem, now)
+local function fail(token, attempt, payload, now)
+  local outcome, problem = string.match(payload, '^(%S+) (.*)$')
   local job = owned(token, attempt, CANCEL, FAILURES)
   if not job then return false end
   remember(job, now, outcome, problem)

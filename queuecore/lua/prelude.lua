@@ -1,4 +1,4 @@
--- prelude: what every script begins with; the words (STATE, K_JOB, ...) come from keys.py
+-- prelude: what every script begins with; the words (STATE, K_JOB, ...) stand for literals, see keys.py
 -- KEYS   1 the common beginning of the queue's keys, such as qc:{default}:
 local call = redis.call
 local base = KEYS[1]
@@ -14,12 +14,23 @@ local function clock_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- What an attempt is called in its runner's set and between runner and Redis: the token of its job, and the
+-- number of the attempt behind it if it is not the first.
+local function name_of(token, attempt)
+  return attempt == '1' and token or token .. ':' .. attempt
+end
+
+local function split_name(name)
+  if #name == TOKEN_LENGTH then return name, '1' end
+  return string.sub(name, 1, TOKEN_LENGTH), string.sub(name, TOKEN_LENGTH + 2)
+end
+
 local function job_key(token)
   return base .. K_JOB .. token
 end
 
 local function count(counter, n)
-  if n > 0 then call('HINCRBY', base .. K_STATISTICS, counter, n) end
+  if n > 0 then call('HINCRBY', base .. K_STATISTICS, counter, integer(n)) end
 end
 
 -- Calls a command with a list of any length; unpack() alone fails at about 8000 values.
@@ -50,11 +61,11 @@ local function to_front(line, token)
   return call('HINCRBY', base .. K_LINES, line, -1)
 end
 
--- Sorts tokens so that pushing them to the front one by one leaves the one that waited longest in front.
-local function sort_latest_first(tokens)
+-- Sorts names so that pushing their jobs to the front one by one leaves the one that waited longest in front.
+local function sort_latest_first(names)
   local numbers = {}
-  for _, token in ipairs(tokens) do numbers[token] = tonumber(call('HGET', job_key(token), SEQ) or 0) end
-  table.sort(tokens, function(a, b) return numbers[a] > numbers[b] end)
+  for _, name in ipairs(names) do numbers[name] = tonumber(call('HGET', job_key((split_name(name))), SEQ) or 0) end
+  table.sort(names, function(a, b) return numbers[a] > numbers[b] end)
 end
 
 -- Takes a waiting job out of its line. Its entry becomes an empty one, so that all others keep their index.
@@ -83,8 +94,7 @@ end
 
 -- A runner that was given up stays listed, with nothing said of it, until its last job is taken from it.
 local function is_registered(runner)
-  local said = call('HGET', base .. K_RUNNERS, runner)
-  return said and said ~= ''
+  return call('HSTRLEN', base .. K_RUNNERS, runner) > 0
 end
 
 -- Tells one idle runner that there is work. A runner that cannot hear is passed over for the next.
@@ -131,14 +141,17 @@ local function notify(token, version)
   end
 end
 
--- The same for jobs that were claimed or completed together: one question when nobody waits for any job.
-local function notify_all(tokens)
-  if #tokens == 0 or call('EXISTS', base .. K_WATCHED) == 0 then return end
-  for _, token in ipairs(tokens) do
-    if call('HEXISTS', base .. K_WATCHED, token) == 1 then
-      local job = read(token)
-      notify(token, version_of(job))
-      if job.state == 'completed' then call('HDEL', base .. K_WATCHED, token) end
+-- The same for attempts that completed or were claimed together: one question when nobody waits for any job.
+local function notify_all(...)
+  if call('EXISTS', base .. K_WATCHED) == 0 then return end
+  for _, names in ipairs({ ... }) do
+    for _, name in ipairs(names) do
+      local token = split_name(name)
+      if call('HEXISTS', base .. K_WATCHED, token) == 1 then
+        local job = read(token)
+        notify(token, version_of(job))
+        if job.state == 'completed' then call('HDEL', base .. K_WATCHED, token) end
+      end
     end
   end
 end

@@ -9,16 +9,16 @@ local known = {}
 for index = 2, #ARGV, 2 do known[ARGV[index]] = ARGV[index + 1] end
 local now = integer(clock_ms())
 local released = {}
-local tokens = call('SMEMBERS', base .. K_RUNNING .. runner)
-sort_latest_first(tokens)
-for _, token in ipairs(tokens) do
-  local job = read(token)
-  local is_owner = job and job.state == 'running' and job.runner == runner
-  if not is_owner then
-    call('SREM', base .. K_RUNNING .. runner, token)
-  elseif known[token] ~= job.attempt then
-    release(token, job.attempt, now)
-    call('SREM', base .. K_RUNNING .. runner, token)
+local names = call('SMEMBERS', base .. K_RUNNING .. runner)
+sort_latest_first(names)
+for _, name in ipairs(names) do
+  local token, attempt = split_name(name)
+  local job = owned(token, attempt)
+  if not (job and job.runner == runner) then
+    call('SREM', base .. K_RUNNING .. runner, name)
+  elseif known[token] ~= attempt then
+    release(token, attempt, '', now)
+    call('SREM', base .. K_RUNNING .. runner, name)
     released[#released + 1] = token
   end
 end

@@ -3,7 +3,7 @@
 -- to     queued, cancelled
 -- flags  allow-oom
 -- ARGV   (part of advance) no payload
-local function release(token, attempt, now)
+local function release(token, attempt, _, now)
   local job = owned(token, attempt, CANCEL, LINE)
   if not job then return false end
   remember(job, now, 'released', 'null')

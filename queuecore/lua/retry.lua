@@ -3,7 +3,8 @@
 -- to     scheduled, queued, cancelled
 -- flags  allow-oom
 -- ARGV   (part of advance) payload: outcome word, a space, delay (ms), a space, error (JSON)
-local function retry(token, attempt, outcome, delay, problem, now)
+local function retry(token, attempt, payload, now)
+  local outcome, delay, problem = string.match(payload, '^(%S+) (%d+) (.*)$')
   local job = owned(token, attempt, CANCEL, FAILURES, LINE)
   if not job then return false end
   remember(job, now, outcome, problem)
@@ -13,7 +14,7 @@ local function retry(token, attempt, outcome, delay, problem, now)
     return true
   end
   local failures = integer((job[FAILURES] or 0) + 1)
-  if delay > 0 then
+  if delay ~= '0' then
     local due = integer(now + delay)
     call('ZADD', base .. K_SCHEDULED, due, token)
     move(job, 'scheduled', DUE, due, FAILURES, failures)

@@ -3,7 +3,7 @@
 -- to     cancelled
 -- flags  allow-oom
 -- ARGV   (part of advance) no payload
-local function stop(token, attempt, now)
+local function stop(token, attempt, _, now)
   local job = owned(token, attempt)
   if not job then return false end
   remember(job, now, 'cancelled', 'null')

@@ -26,10 +26,10 @@ function checks.running(token, job)
   local runner = job.runner
   if call('HEXISTS', base .. K_RUNNERS, runner) == 1 then
     -- The rest is the business of the runner's heartbeat and of reconcile.
-    return call('SADD', base .. K_RUNNING .. runner, token) == 1
+    return call('SADD', base .. K_RUNNING .. runner, name_of(token, job.attempt)) == 1
   end
   recover(token, job.attempt, ARGV[1], integer(now))
-  call('SREM', base .. K_RUNNING .. runner, token)
+  call('SREM', base .. K_RUNNING .. runner, name_of(token, job.attempt))
   return true
 end
 

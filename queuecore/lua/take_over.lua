@@ -14,21 +14,22 @@ call('SREM', base .. K_IDLE, runner)
 
 local now = integer(clock_ms())
 -- All are looked at to take the latest first, also across calls; only so does their order hold.
-local all, tokens = call('SMEMBERS', running), {}
+local all, names = call('SMEMBERS', running), {}
 sort_latest_first(all)
-for index = 1, math.min(limit, #all) do tokens[index] = all[index] end
+for index = 1, math.min(limit, #all) do names[index] = all[index] end
 
 local reply, recovered = { 0 }, 0
-for _, token in ipairs(tokens) do
-  local job = read(token)
-  local state = job and job.runner == runner and recover(token, job.attempt, ARGV[3], now)
+for _, name in ipairs(names) do
+  local token, attempt = split_name(name)
+  local job = owned(token, attempt)
+  local state = job and job.runner == runner and recover(token, attempt, ARGV[3], now)
   if state then
     recovered = recovered + 1
     local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3] = token, job.attempt, state
+    reply[n + 1], reply[n + 2], reply[n + 3] = token, attempt, state
   end
 end
-if #tokens > 0 then call('SREM', running, unpack(tokens)) end
+if #names > 0 then call('SREM', running, unpack(names)) end
 count('recovered', recovered)
 for _ = 1, math.min(recovered, 4) do wake_one() end
 reply[1] = call('SCARD', running)

@@ -83,7 +83,17 @@ def _spell_out(raw: Snapshot) -> Snapshot:
         if "CLAIMED" in job:
             runner, started = job.pop("CLAIMED").rsplit(" ", 1)
             job["RUNNER"], job["STARTED"] = _text(runner.encode()), int(started)
+    for name, attempts in raw.items():
+        if name.startswith(NAMES["RUNNING"]):
+            raw[name] = {_token_of_attempt(attempt, raw) for attempt in attempts}
     return raw
+
+
+def _token_of_attempt(name: str, raw: Snapshot) -> str:
+    """The token in an attempt's name, if that attempt is the job's latest; else the name as it is."""
+    token, _, number = name.partition(":")
+    job = raw.get(f"job:{token}", {})
+    return token if job.get("ATTEMPT") == int(number or 1) else name
 
 
 def changes(before: Snapshot, after: Snapshot) -> Snapshot:

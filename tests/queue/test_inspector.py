@@ -116,8 +116,9 @@ async def test_counts_tell_every_state(scene: Scene, inspector: Inspector) -> No
 
 
 async def test_jobs_in_a_state_are_listed(scene: Scene, inspector: Inspector) -> None:
-    await scene.run("c1", "c2", "f1", "f2", "r1")
+    await scene.run("c1", "c2", "f1", "f2", "r1", "r2")
     await scene.advance(*(Completed(id_of(name), 1, b"\x01") for name in ("c1", "c2")))
+    await scene.advance(Retrying(id_of("r2"), 1, 0.0, ERROR), slots=1)
     await scene.advance(Failing(id_of("f1"), 1, ERROR))
     await asyncio.sleep(0.002)  # two milliseconds apart, so that there is a newer one
     await scene.advance(Failing(id_of("f2"), 1, ERROR))
@@ -133,7 +134,7 @@ async def test_jobs_in_a_state_are_listed(scene: Scene, inspector: Inspector) ->
     assert await names(State.COMPLETED, offset=1, limit=1) == ["c1"]
     assert await names(State.FAILED) == ["f2", "f1"]
     assert await names(State.CANCELLED) == ["gone"]
-    assert await names(State.RUNNING) == ["r1"]
+    assert await names(State.RUNNING) == ["r1", "r2"]
     assert await names(State.QUEUED) == ["q1", "q2", "low"]
     assert await names(State.QUEUED, offset=1, limit=1) == ["q2"]
     assert await names(State.SCHEDULED) == ["s1", "s2"]

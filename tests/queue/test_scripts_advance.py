@@ -18,7 +18,7 @@ from queuecore.job import (
     Retrying,
 )
 from queuecore.states import LINES, Line
-from tests.queue.scene import DIED, ERROR, QUEUE, Scene, id_of, name_of, next_message, token_of
+from tests.queue.scene import DIED, ERROR, QUEUE, Scene, id_of, name_of, next_message, spec, token_of
 from tests.queue.snapshot import GONE, NOW
 
 A = id_of("a")
@@ -428,14 +428,61 @@ async def test_an_outcome_of_a_job_that_is_gone_is_fenced(scene: Scene) -> None:
     assert scene.changes() == {"statistics fenced": 1}
 
 
+async def test_an_attempt_that_is_named_twice_in_a_call_completes_once(scene: Scene) -> None:
+    await scene.run("a")
+    outcome = Completed(A, 1, b"\x01")
+
+    advance = await scene.broker.advance(QUEUE, "runner", lane=0, outcomes=[outcome, outcome], slots=0)
+
+    assert advance.fenced == [A]
+    assert scene.see()["completed"] == [token_of("a")]
+    assert (scene.counter("completed"), scene.counter("fenced")) == (1, 1)
+
+
+async def test_a_job_that_vanished_while_it_ran_stays_gone(scene: Scene) -> None:
+    await scene.run("a")
+    scene.database.delete(scene.job_key("a"))
+
+    advance = await scene.broker.advance(
+        QUEUE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], slots=0
+    )
+
+    assert advance.fenced == [A]
+    assert scene.state("a") == "gone"
+    assert "running:runner" not in scene.see()
+
+
+async def test_a_later_attempt_completes_under_its_own_number_only(scene: Scene) -> None:
+    await scene.run("a")
+    await scene.advance(Retrying(A, 1, 0.0, ERROR))
+    await scene.advance(slots=1)
+
+    early = await scene.broker.advance(QUEUE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], slots=0)
+    assert early.fenced == [A]
+    assert scene.state("a") == "running"
+
+    await scene.advance(Completed(A, 2, b"\x02"))
+    assert scene.state("a") == "completed"
+
+
+async def test_thousands_of_attempts_complete_in_one_call(scene: Scene) -> None:
+    names = [str(n) for n in range(2_500)]
+    claims = await scene.run(*names)
+
+    await scene.advance(*(Completed(claim.id, claim.attempt, b"\x01") for claim in claims))
+
+    assert scene.counter("completed") == 2_500
+    assert "running:runner" not in scene.see()
+
+
 async def test_a_repeated_call_gives_the_same_answer_and_changes_nothing(scene: Scene) -> None:
     await scene.run("a", "b")
     await scene.enqueue("c", "d")
     arguments = [
-        *("runner", 0, 7, 2, 3),
-        *("complete", token_of("a"), 1, b"\x01"),
-        *("retry", token_of("b"), 1, b"failed 0 " + ERROR_JSON.encode()),
-        *("release", token_of("ghost"), 1, b""),
+        *("runner", 0, 7, 2, 1),
+        *(token_of("a"), b"\x01"),
+        *("retry", token_of("b"), b"failed 0 " + ERROR_JSON.encode()),
+        *("release", token_of("ghost"), b""),
     ]
     first = await scene.broker.client.run("advance", scene.key(""), *arguments)
     scene.see()
@@ -444,7 +491,7 @@ async def test_a_repeated_call_gives_the_same_answer_and_changes_nothing(scene: 
 
     assert scene.changes() == {}
     assert again[:3] == first[:3]
-    assert [name_of(token.decode()) for token in again[2][::4]] == ["c", "d"]
+    assert [name_of(token.decode()) for token in again[2][::2]] == ["c", "d"]
 
 
 async def test_a_repeated_call_gives_checkpoints_again(scene: Scene) -> None:
@@ -456,7 +503,7 @@ async def test_a_repeated_call_gives_checkpoints_again(scene: Scene) -> None:
     first = await scene.broker.client.run("advance", scene.key(""), *arguments)
     again = await scene.broker.client.run("advance", scene.key(""), *arguments)
 
-    assert first[2] == again[2] == [token_of("a").encode(), b"2", first[2][2], [b"1", b"", b"here"]]
+    assert first[2] == again[2] == [token_of("a").encode(), [spec(), b"2", b"1", b"", b"here"]]
 
 
 async def test_a_call_that_arrives_after_a_later_one_changes_nothing(scene: Scene) -> None:
