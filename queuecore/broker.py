@@ -342,17 +342,19 @@ class Broker:
     async def _advance(self, call: _Call, outcomes: Sequence[Outcome], slots: int) -> Advance:
         queue, runner_id, lane = call
         number = self._calls.get(call, 0) + 1
-        results: list[Argument] = []
+        names: list[str] = []
+        results: list[bytes] = []
         others: list[Argument] = []
         skip = len(queue) + 1
         for outcome in outcomes:
             name = outcome.id[skip:] if outcome.attempt == 1 else f"{outcome.id[skip:]}:{outcome.attempt}"
             if type(outcome) is Completed:
-                results += (name, outcome.result)
+                names.append(name)
+                results.append(outcome.result)
             else:
                 verb, payload = _verb_and_payload(outcome)
                 others += (verb, name, payload)
-        arguments = (runner_id, lane, number, slots, len(results) // 2, *results, *others)
+        arguments = (runner_id, lane, number, slots, len(names), *names, *results, *others)
         self._cut_short[call] = (list(outcomes), slots)
         registered, fenced, flat, due = await self.client.run("advance", self.keys(queue).base, *arguments)
         del self._cut_short[call]

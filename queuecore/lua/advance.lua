@@ -2,7 +2,7 @@
 -- uses   promote, claim, complete, retry, fail, release, stop, recover
 -- flags  allow-oom
 -- KEYS   1 the queue's beginning
--- ARGV   runner · lane · call number · slots · number of completed attempts, then for each: its name · result (msgpack);
+-- ARGV   runner · lane · call number · slots · number of completed attempts · their names · their results (msgpack);
 --        then for each attempt that ended otherwise: verb · its name · payload
 -- reply  {1 or 0: is the runner still registered, fenced tokens, claims as claim says, ms until the next scheduled job or -1};
 --        the same call number again, after a lost reply, gives the same answer and changes nothing
@@ -69,7 +69,7 @@ end
 
 local fenced, done, names, claims, next_due = {}, {}, {}, {}, -1
 local others = 6 + 2 * completed
-if completed > 0 then done = complete(running, 6, others - 1, now_text, fenced) end
+if completed > 0 then done = complete(running, 6, completed, now_text, fenced) end
 if #ARGV >= others then settle_others(others, fenced) end
 count('fenced', #fenced)
 

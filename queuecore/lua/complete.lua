@@ -2,20 +2,24 @@
 -- from   running
 -- to     completed
 -- flags  allow-oom
--- ARGV   (part of advance) for each attempt: its name · result (msgpack)
+-- ARGV   (part of advance) the names of the attempts, then their results (msgpack)
 -- An attempt owns its job exactly as long as its name is in its runner's set, so one question is enough for a thousand.
 -- Returns the tokens; those that are refused go into `fenced`.
-local function complete(running, first, last, now, fenced)
-  local done = {}
-  for beginning = first, last, 2000 do
-    local names = {}
-    for at = beginning, math.min(beginning + 1999, last), 2 do names[#names + 1] = ARGV[at] end
-    local owns = call('SMISMEMBER', running, unpack(names))
-    for index, name in ipairs(names) do
-      local token, attempt = split_name(name)
+local function complete(running, at, n, now, fenced)
+  local done, args = {}, ARGV
+  for first = at, at + n - 1, 1000 do
+    local last = math.min(first + 999, at + n - 1)
+    local owns = call('SMISMEMBER', running, unpack(args, first, last))
+    for index = first, last do
+      local name, state = args[index], 'completed 1'
+      local token = name
+      if #name > TOKEN_LENGTH then
+        local attempt
+        token, attempt = split_name(name)
+        state = 'completed ' .. attempt
+      end
       local key = base .. K_JOB .. token
-      local new = owns[index] == 1
-        and call('HSET', key, STATE, 'completed ' .. attempt, FINISHED, now, RESULT, ARGV[beginning + 2 * index - 1])
+      local new = owns[index - first + 1] == 1 and call('HSET', key, STATE, state, FINISHED, now, RESULT, args[index + n])
       if new == 2 then
         done[#done + 1] = token
       else
@@ -24,7 +28,7 @@ local function complete(running, first, last, now, fenced)
         fenced[#fenced + 1] = token
       end
     end
-    call('SREM', running, unpack(names))
+    call('SREM', running, unpack(args, first, last))
   end
   if #done > 0 then
     call_with_all('RPUSH', base .. K_COMPLETED, done)
