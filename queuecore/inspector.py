@@ -15,6 +15,7 @@ from .broker import Broker
 from .connection import Argument, CommandRefused
 from .errors import JobNotFound
 from .job import (
+    AttemptOutcome,
     AttemptRecord,
     Counts,
     ErrorRecord,
@@ -30,7 +31,11 @@ from .job import (
 from .keys import FIELDS, TOKEN_LENGTH, queues_key, split_job_id, unique_name
 from .states import LINES, Line, State
 
-_FIELD_OF: Final = {letter.encode(): name for name, letter in FIELDS.items()}
+Fields = dict[bytes, bytes]  # a job's hash; by `_F`, those of a later version are passed over
+_F: Final = {name: letter.encode() for name, letter in FIELDS.items()}
+_STATES: Final = {state.encode(): state for state in State}
+_LINES: Final = {line.encode(): line for line in Line}
+_decode = msgspec.msgpack.Decoder().decode
 _decode_progress = msgspec.msgpack.Decoder(Progress).decode
 _decode_error = msgspec.json.Decoder(ErrorRecord).decode
 _decode_attempt = msgspec.json.Decoder(AttemptRecord).decode
@@ -68,7 +73,7 @@ class Inspector:
         keys = self._keys(queue)
         flat = await self._client.call("HGETALL", keys.of("JOB", token))
         fields = _fields(flat)
-        if "SPEC" not in fields:
+        if _F["SPEC"] not in fields:
             raise JobNotFound(job_id)
         history: list[bytes] = []
         if _may_have_history(fields):
@@ -132,10 +137,13 @@ class Inspector:
             limit: how many at most.
         """
         found: dict[str, list[tuple[int, str]]] = {queue: [] for queue in await self.queues()}
-        unfinished, offset, page = list(found), 0, limit
+        offsets = dict.fromkeys(found, 0)
+        if before:
+            offsets |= await self._ties(owner, before)
+        unfinished, page = list(found), limit + 1
         while unfinished:
             replies = await self._client.call_together(
-                *(self._page_of_owned(queue, owner, before, offset, page) for queue in unfinished)
+                *(self._page_of_owned(queue, owner, before, offsets[queue], page) for queue in unfinished)
             )
             for queue, reply in zip(unfinished, replies, strict=True):
                 places = zip(reply[1::2], reply[::2], strict=True)
@@ -148,9 +156,21 @@ class Inspector:
                 for queue, reply in zip(unfinished, replies, strict=True)
                 if len(reply) == 2 * page and len(found[queue]) < limit
             ]
-            offset, page = offset + page, 500
+            for queue in unfinished:
+                offsets[queue] += page
+            page = 500
         newest = sorted((place for places in found.values() for place in places), reverse=True)
         return await self.jobs([job_id for _, job_id in newest[:limit]])
+
+    async def _ties(self, owner: str, cursor: Cursor) -> dict[str, int]:
+        """How many jobs of the cursor's queue and millisecond come before it: a batch can be thousands."""
+        queue, token = split_job_id(cursor.id)
+        key = self._keys(queue).of("OWNED", owner)
+        rank, newer = await self._client.call_together(
+            ("ZREVRANK", key, token), ("ZCOUNT", key, f"({cursor.created_ms}", "+inf")
+        )
+        # Without a rank the cursor's job is gone, and all of its millisecond are looked through.
+        return {queue: 0 if rank is None else max(0, rank - newer)}
 
     def _page_of_owned(
         self, queue: str, owner: str, before: Cursor | None, offset: int, limit: int
@@ -168,7 +188,7 @@ class Inspector:
         found = [
             (queue, token, fields)
             for (queue, token), flat in zip(places, replies, strict=True)
-            if "SPEC" in (fields := _fields(flat))
+            if _F["SPEC"] in (fields := _fields(flat))
         ]
         asked = [
             ("LRANGE", self._keys(queue).of("HISTORY", token), 0, -1)
@@ -332,15 +352,16 @@ class Inspector:
         return None
 
     async def _in_line(self, queue: str, offset: int, limit: int) -> list[bytes]:
-        keys = self._keys(queue)
-        tokens: list[bytes] = []
-        for line in LINES:
-            length = await self._client.call("LLEN", keys.of("LINE_OF", line))
-            if offset < length and len(tokens) < limit:
-                last = offset + limit - len(tokens) - 1
-                tokens += await self._client.call("LRANGE", keys.of("LINE_OF", line), offset, last)
+        lines = [self._keys(queue).of("LINE_OF", line) for line in LINES]
+        lengths = await self._client.call_together(*(("LLEN", line) for line in lines))
+        wanted: list[tuple[Argument, ...]] = []
+        for line, length in zip(lines, lengths, strict=True):
+            taken = min(limit, length - offset)
+            if taken > 0:
+                wanted.append(("LRANGE", line, offset, offset + taken - 1))
+                limit -= taken
             offset = max(0, offset - length)
-        return tokens
+        return [token for tokens in await self._client.call_together(*wanted) for token in tokens]
 
     async def _running(self, queue: str) -> list[bytes]:
         keys = self._keys(queue)
@@ -350,35 +371,43 @@ class Inspector:
         )
         return sorted(name[:TOKEN_LENGTH] for names in sets for name in names)
 
-    def _record(self, queue: str, token: str, fields: dict[str, bytes], history: list[bytes]) -> JobRecord:
-        spec = read_spec(fields["SPEC"])
-        state, attempt = State(fields["STATE"].decode()), int(fields["ATTEMPT"])
-        finished = _number(fields, "FINISHED")
+    def _record(self, queue: str, token: str, fields: Fields, history: list[bytes]) -> JobRecord:
+        get = fields.get
+        spec = read_spec(fields[_F["SPEC"]])
+        name, number = fields[_F["STATE"]].split()
+        state, attempt = _STATES[name], int(number)
+        runner, started = _claimed(fields)
+        finished = _number(fields, _F["FINISHED"])
+        result, error = get(_F["RESULT"]), get(_F["ERROR"])
+        attempts = [_decode_attempt(text) for text in history]
+        if state in (State.RUNNING, State.COMPLETED):
+            outcome: AttemptOutcome = "completed" if state is State.COMPLETED else "running"
+            attempts.append(AttemptRecord(attempt, runner, started or 0, finished, outcome))
         return JobRecord(
             id=f"{queue}.{token}",
             queue=queue,
             kind=spec.kind,
-            line=Line(fields["LINE"].decode()) if "LINE" in fields else Line.NORMAL,
+            line=_LINES[get(_F["LINE"], b"normal")],
             state=state,
-            args=msgspec.msgpack.decode(spec.args),
-            owner=fields.get("OWNER", b"").decode(),
+            args=_decode(spec.args),
+            owner=get(_F["OWNER"], b"").decode(),
             attempt=attempt,
-            failures=_number(fields, "FAILURES") or 0,
-            crashes=_number(fields, "CRASHES") or 0,
+            failures=int(get(_F["FAILURES"], 0)),
+            crashes=int(get(_F["CRASHES"], 0)),
             retries=spec.retries,
             timeout=spec.timeout,
-            version=_version(state, attempt, _number(fields, "CHANGES") or 0),
-            seq=_number(fields, "SEQ") or 0,
-            created_ms=_number(fields, "CREATED") or 0,
-            due_ms=_number(fields, "DUE") if state is State.SCHEDULED else None,
-            started_ms=_number(fields, "STARTED"),
+            version=_version(state, attempt, int(get(_F["CHANGES"], 0))),
+            seq=int(get(_F["SEQ"], 0)),
+            created_ms=int(get(_F["CREATED"], 0)),
+            due_ms=_number(fields, _F["DUE"]) if state is State.SCHEDULED else None,
+            started_ms=started,
             finished_ms=finished,
-            runner=fields.get("RUNNER", b"").decode(),
-            cancel_requested=state is State.RUNNING and "CANCEL" in fields,
+            runner=runner,
+            cancel_requested=state is State.RUNNING and _F["CANCEL"] in fields,
             progress=_progress(fields),
-            result=msgspec.msgpack.decode(fields["RESULT"]) if "RESULT" in fields else None,
-            error=_decode_error(fields["ERROR"]) if "ERROR" in fields else None,
-            attempts=_attempts(state, fields, history),
+            result=None if result is None else _decode(result),
+            error=None if error is None else _decode_error(error),
+            attempts=tuple(attempts),
             expires_ms=finished + round(self._kept(state) * 1000) if finished else None,
         )
 
@@ -392,21 +421,8 @@ class Inspector:
                 return self.retention.cancelled
 
 
-def _fields(flat: list[bytes]) -> dict[str, bytes]:
-    """A hash reply by the names of keys.FIELDS; fields of a later version are passed over.
-
-    STATE and CLAIMED hold two things each: they become STATE and ATTEMPT, RUNNER and STARTED.
-    """
-    fields = {
-        name: value
-        for letter, value in zip(flat[::2], flat[1::2], strict=True)
-        if (name := _FIELD_OF.get(letter)) is not None
-    }
-    if "STATE" in fields:
-        fields["STATE"], fields["ATTEMPT"] = fields["STATE"].split()
-    if "CLAIMED" in fields:
-        fields["RUNNER"], fields["STARTED"] = fields["CLAIMED"].rsplit(b" ", 1)
-    return fields
+def _fields(flat: list[bytes]) -> Fields:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _version(state: State, attempt: int, changes: int) -> int:
@@ -414,35 +430,29 @@ def _version(state: State, attempt: int, changes: int) -> int:
     return 1 + attempt + changes + (state is State.COMPLETED)
 
 
-def _number(fields: dict[str, bytes], name: str) -> int | None:
+def _number(fields: Fields, name: bytes) -> int | None:
     value = fields.get(name)
     return int(value) if value is not None else None
 
 
-def _may_have_history(fields: dict[str, bytes]) -> bool:
+def _may_have_history(fields: Fields) -> bool:
     """A job that went straight through on its first attempt has none: it is all in the hash."""
-    attempt = int(fields["ATTEMPT"])
-    return attempt > 1 or (attempt == 1 and fields["STATE"] not in (b"running", b"completed"))
+    state, attempt = fields[_F["STATE"]].split()
+    return attempt != b"0" and (attempt != b"1" or state not in (b"running", b"completed"))
 
 
-def _attempts(state: State, fields: dict[str, bytes], history: list[bytes]) -> tuple[AttemptRecord, ...]:
-    ended = [_decode_attempt(text) for text in history]
-    if state in (State.RUNNING, State.COMPLETED):
-        ended.append(
-            AttemptRecord(
-                attempt=int(fields["ATTEMPT"]),
-                runner=fields.get("RUNNER", b"").decode(),
-                started_ms=_number(fields, "STARTED") or 0,
-                ended_ms=_number(fields, "FINISHED"),
-                outcome="completed" if state is State.COMPLETED else "running",
-            )
-        )
-    return tuple(ended)
+def _claimed(fields: Fields) -> tuple[str, int | None]:
+    """The runner of the latest attempt, and when it started."""
+    claimed = fields.get(_F["CLAIMED"])
+    if claimed is None:
+        return "", None
+    runner, started = claimed.rsplit(b" ", 1)
+    return runner.decode(), int(started)
 
 
-def _progress(fields: dict[str, bytes]) -> Progress | None:
-    packed = fields.get("PROGRESS")
+def _progress(fields: Fields) -> Progress | None:
+    packed = fields.get(_F["PROGRESS"])
     if packed is None:
         return None
     progress = _decode_progress(packed)
-    return msgspec.structs.replace(progress, updated_ms=_number(fields, "PROGRESSED") or 0)
+    return msgspec.structs.replace(progress, updated_ms=_number(fields, _F["PROGRESSED"]) or 0)

@@ -8,6 +8,7 @@ import pytest
 from launch.private_redis import PrivateRedis
 from queuecore import Queue
 from queuecore.broker import Broker, Entry, EntryOptions
+from queuecore.connection import Argument
 from queuecore.errors import JobNotFound
 from queuecore.inspector import Cursor, Inspector
 from queuecore.job import (
@@ -137,6 +138,9 @@ async def test_jobs_in_a_state_are_listed(scene: Scene, inspector: Inspector) ->
     assert await names(State.RUNNING) == ["r1", "r2"]
     assert await names(State.QUEUED) == ["q1", "q2", "low"]
     assert await names(State.QUEUED, offset=1, limit=1) == ["q2"]
+    assert await names(State.QUEUED, offset=1, limit=3) == ["q2", "low"]
+    assert await names(State.QUEUED, offset=3) == ["low"]
+    assert await names(State.QUEUED, offset=4) == []
     assert await names(State.SCHEDULED) == ["s1", "s2"]
     assert [name_of(job.id) for job in await inspector.recent(QUEUE, limit=3)] == ["s2", "s1", "gone"]
 
@@ -180,6 +184,39 @@ async def test_paging_loses_nobody_where_many_jobs_were_made_in_one_millisecond(
         before = Cursor(page[-1].created_ms, page[-1].id)
 
     assert len(seen) == len(set(seen)) == 2 * jobs
+
+
+async def test_paging_goes_on_behind_a_job_that_is_gone(scene: Scene, inspector: Inspector) -> None:
+    entries = [Entry(token_of(f"x{n}"), spec(), EntryOptions(owner="me")) for n in range(10)]
+    await scene.broker.enqueue(QUEUE, entries)
+    whole = await inspector.owned("me")
+    last = whole[3]
+    await scene.broker.cancel(last.id)
+    await scene.broker.delete(last.id)
+
+    rest = await inspector.owned("me", before=Cursor(last.created_ms, last.id))
+
+    assert rest == whole[4:]
+
+
+async def test_a_page_behind_many_jobs_of_one_millisecond_reads_only_itself(
+    scene: Scene, inspector: Inspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [Entry(token_of(f"x{n}"), spec(), EntryOptions(owner="me")) for n in range(300)]
+    await scene.broker.enqueue(QUEUE, entries)
+    middle = (await inspector.owned("me", limit=150))[-1]
+    pages: list[int] = []
+    ask = inspector._page_of_owned
+
+    def count(queue: str, owner: str, before: Cursor | None, offset: int, limit: int) -> tuple[Argument, ...]:
+        pages.append(limit)
+        return ask(queue, owner, before, offset, limit)
+
+    monkeypatch.setattr(inspector, "_page_of_owned", count)
+    page = await inspector.owned("me", before=Cursor(middle.created_ms, middle.id))
+
+    assert len(page) == 25
+    assert pages == [26]
 
 
 async def test_the_oldest_in_line_is_found_behind_cancelled_ones(scene: Scene, inspector: Inspector) -> None:
