@@ -6,7 +6,7 @@ changing anything is in `inspector`. Times go in and out as seconds, in Redis th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -66,22 +66,6 @@ class Entry(msgspec.Struct, frozen=True):
     spec: bytes
     options: EntryOptions | None = None
 
-
-class Work(msgspec.Struct, frozen=True):
-    """Control message: there is something to claim."""
-
-
-class CancelAsked(msgspec.Struct, frozen=True):
-    """Control message: this running job is to be cancelled."""
-
-    id: str
-
-
-class Reconnected(msgspec.Struct, frozen=True):
-    """Control message: messages may have been missed."""
-
-
-Control = Work | CancelAsked | Reconnected
 
 _Call = tuple[str, str, int]  # queue, runner and lane: one call of each may be under way
 
@@ -211,7 +195,7 @@ class Broker:
             slots: how many jobs to claim at most; 0 settles only.
 
         Returns: the claims, oldest first, and the ids whose outcome was refused. Fewer claims than slots
-            mean that nothing is in line: the runner now counts as idle and will be sent Work.
+            mean that nothing is in line: the runner now counts as idle and will be sent `work`.
         Raises:
             RunnerForgotten: the runner was given up; it must not go on. What it wanted to settle was
                 refused, job by job.
@@ -255,21 +239,32 @@ class Broker:
         return _ids(queue, await self.client.run("reconcile", self.keys(queue).base, *arguments))
 
     @asynccontextmanager
-    async def listen(self, queue: str, runner_id: str) -> AsyncIterator[AsyncIterator[Control]]:
-        """The control messages of a runner; entered once the subscription stands."""
-        async with self.client.subscribe(self.keys(queue).of("CONTROL", runner_id)) as messages:
+    async def listen(
+        self,
+        queue: str,
+        runner_id: str,
+        *,
+        work: Callable[[], None],
+        cancel: Callable[[str], None],
+        missed: Callable[[], None],
+    ) -> AsyncIterator[None]:
+        """Hear the control messages of a runner; entered once the subscription stands.
 
-            async def controls() -> AsyncIterator[Control]:
-                while True:
-                    message = await messages.get()
-                    if message is None:
-                        yield Reconnected()
-                    elif message[1] == b"work":
-                        yield Work()
-                    else:
-                        yield CancelAsked(f"{queue}.{message[1].decode().removeprefix('cancel ')}")
+        Args:
+            work: called when there is something to claim.
+            cancel: called with the id of a running job that is to be cancelled.
+            missed: called when messages may have been missed.
+        """
 
-            yield controls()
+        def heard(message: bytes) -> None:
+            if message == b"work":
+                work()
+            else:
+                cancel(f"{queue}.{message.decode().removeprefix('cancel ')}")
+
+        channel = self.keys(queue).of("CONTROL", runner_id)
+        async with self.client.subscribe(channel, heard=heard, missed=missed):
+            yield
 
     # What supervisors do.
 

@@ -10,7 +10,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -180,51 +180,51 @@ class Client:
         return await asyncio.gather(*(connection.call(*command) for command in commands))
 
     @asynccontextmanager
-    async def subscribe(self, *channels: str) -> AsyncIterator[asyncio.Queue[tuple[str, bytes] | None]]:
-        """Messages of channels, as (channel, payload), on a connection of its own that comes back by itself.
+    async def subscribe(
+        self, channel: str, *, heard: Callable[[bytes], None], missed: Callable[[], None]
+    ) -> AsyncIterator[None]:
+        """Hear the messages of a channel, on a connection of its own that comes back by itself.
 
-        None stands for a gap: the connection was lost and is there again, messages may be missing.
-        The block is entered once the subscription stands.
+        The block is entered once the subscription stands, and left when nothing is to be heard any more.
+
+        Args:
+            heard: called with each message as it comes in; must return at once and never raise.
+            missed: called when the connection was lost and is there again: messages may be missing.
 
         Raises:
             BrokerUnavailable: the first subscription did not succeed within the client's patience.
         """
-        messages: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._keep_subscribed(channels, messages, ready))
+        task = asyncio.create_task(self._keep_subscribed(channel, heard, missed, ready))
         try:
             await asyncio.wait([ready, task], timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 task.result()  # raises what ended it: an address that is none
             if not ready.done():
                 raise BrokerUnavailable("could not subscribe")
-            yield messages
+            yield
         finally:
             task.cancel()
             await asyncio.wait([task])
 
     async def _keep_subscribed(
         self,
-        channels: tuple[str, ...],
-        messages: asyncio.Queue[tuple[str, bytes] | None],
+        channel: str,
+        heard: Callable[[bytes], None],
+        missed: Callable[[], None],
         ready: asyncio.Future[None],
     ) -> None:
-        def receive(channel: bytes, payload: bytes) -> None:
-            messages.put_nowait((channel.decode(), payload))
-
         pause = SHORTEST_PAUSE
         while True:
             connection: Connection | None = None
             try:
                 connection = await connect(
-                    self.url, timeout=self._timeout, name=f"{self.name}.listen", on_message=receive
+                    self.url, timeout=self._timeout, name=f"{self.name}.listen", on_message=heard
                 )
-                # The acknowledgements of further channels have no call of their own to wait for them.
-                for channel in channels:
-                    await connection.call("SUBSCRIBE", channel)
+                await connection.call("SUBSCRIBE", channel)
                 pause = SHORTEST_PAUSE
                 if ready.done():
-                    messages.put_nowait(None)
+                    missed()
                 else:
                     ready.set_result(None)
                 while not connection.closed.done():

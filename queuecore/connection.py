@@ -22,7 +22,7 @@ from .address import Address, parse_address
 
 Reply = Any
 Argument = bytes | str | int | float
-OnMessage = Callable[[bytes, bytes], None]
+OnMessage = Callable[[bytes], None]
 
 CONNECT_TIMEOUT: Final = 3.0  # seconds
 
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
 
     Args:
         timeout: seconds a call may stay unanswered before the connection counts as broken.
-        on_message: called with channel and payload of each message, on a connection that subscribes.
+        on_message: called with each message, on a connection that subscribes.
     """
 
     def __init__(self, *, timeout: float, on_message: OnMessage | None = None) -> None:
@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
 
     def _receive(self, reply: Reply) -> None:
         if self._on_message is not None and isinstance(reply, list) and reply[0] == b"message":
-            self._on_message(reply[1], reply[2])
+            self._on_message(reply[2])
             return
         if not self._waiting:
             self.close("Redis sent a reply nobody asked for")

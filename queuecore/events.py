@@ -1,8 +1,8 @@
 """Waiting for jobs to change, without asking again and again.
 
-A client that waits leaves its name at the job (`watch.lua`); whichever script changes the job next
-tells exactly those clients, over one subscription a client and queue. A message that is lost is made
-up for by looking again every few seconds.
+A client that waits leaves its name at the job (`watch.lua`); until the job ends, whichever script
+changes it tells exactly those clients, over one subscription a client and queue. A message that is
+lost is made up for by looking again every few seconds.
 """
 
 from __future__ import annotations
@@ -28,26 +28,102 @@ class Events:
     """
 
     def __init__(self, broker: Broker) -> None:
+        self.closing = False
         self._broker = broker
         self._name = new_token()[:8].replace("-", "a").replace("_", "b")
         self._listeners: dict[str, asyncio.Task[None]] = {}
         self._ready: dict[str, asyncio.Future[None]] = {}
-        self._waiting: dict[str, set[asyncio.Future[int]]] = {}
-        self._closing = False
+        self._followers: dict[str, set[Follower]] = {}
 
     async def close(self) -> None:
         """Stop listening; everyone who waits gets the version they had."""
-        self._closing = True
-        for futures in self._waiting.values():
-            for future in futures:
-                if not future.done():
-                    future.cancel()
+        self.closing = True
+        self._doubt("")
         for listener in self._listeners.values():
             listener.cancel()
         if self._listeners:
             await asyncio.wait(self._listeners.values())
 
     async def changed(self, job_id: str, *, since: int, timeout: float) -> int:
+        """Wait until the job's version is above `since`. See Follower.changed."""
+        with self.follow(job_id) as follower:
+            return await follower.changed(since=since, timeout=timeout)
+
+    @contextmanager
+    def follow(self, job_id: str) -> Iterator[Follower]:
+        """Hear of one change of the job after the other, with one question to Redis for all."""
+        follower = Follower(self, job_id)
+        followers = self._followers.setdefault(job_id, set())
+        followers.add(follower)
+        try:
+            yield follower
+        finally:
+            followers.discard(follower)
+            if not followers:
+                self._followers.pop(job_id, None)
+
+    async def watch(self, job_id: str, *, since: int) -> int:
+        """The job's version; if that is not above `since`, its followers are told of the next ones.
+
+        Raises:
+            JobNotFound: there is no such job.
+            BrokerUnavailable: Redis did not answer.
+        """
+        queue, token = split_job_id(job_id)
+        await self._listen(queue)
+        base = self._broker.keys(queue).base
+        version = int(await self._broker.client.run("watch", base, token, self._name, since))
+        if version == 0:
+            raise JobNotFound(job_id)
+        return version
+
+    async def _listen(self, queue: str) -> None:
+        """Listen for this queue's messages, from the first time on; wait until the subscription stands."""
+        listener = self._listeners.get(queue)
+        if listener is None or listener.done():
+            self._ready[queue] = asyncio.get_running_loop().create_future()
+            listener = asyncio.create_task(self._stay_subscribed(queue, self._ready[queue]))
+            self._listeners[queue] = listener
+        ready = self._ready[queue]
+        if not ready.done():
+            await asyncio.wait([ready, listener], return_when=asyncio.FIRST_COMPLETED)
+        if listener.done() and not listener.cancelled():
+            listener.result()  # raises what ended it
+
+    async def _stay_subscribed(self, queue: str, ready: asyncio.Future[None]) -> None:
+        def heard(message: bytes) -> None:
+            token, version = message.decode().split(" ")
+            for follower in self._followers.get(f"{queue}.{token}", ()):
+                follower.tell(int(version))
+
+        channel = self._broker.keys(queue).of("CHANGED", self._name)
+        async with self._broker.client.subscribe(
+            channel, heard=heard, missed=lambda: self._doubt(f"{queue}.")
+        ):
+            ready.set_result(None)
+            await asyncio.get_running_loop().create_future()  # never: until this is closed
+
+    def _doubt(self, beginning: str) -> None:
+        """Something may have been missed: whoever waits for a job whose id begins so looks again."""
+        for job_id, followers in self._followers.items():
+            if job_id.startswith(beginning):
+                for follower in followers:
+                    follower.tell(0)
+
+
+class Follower:
+    """Hears of the changes of one job. Made by Events.follow."""
+
+    __slots__ = ("_events", "_heard", "_job_id", "_latest", "_watched")
+
+    def __init__(self, events: Events, job_id: str) -> None:
+        self._events = events
+        self._job_id = job_id
+        self._latest = 0
+        self._watched = False
+        self._heard = asyncio.Event()
+
+    async def changed(self, *, since: int, timeout: float) -> int:
         """Wait until the job's version is above `since`.
 
         Args:
@@ -59,69 +135,31 @@ class Events:
             JobNotFound: there is no such job, or it went while waiting.
             BrokerUnavailable: Redis did not answer.
         """
-        queue, token = split_job_id(job_id)
         deadline = time.monotonic() + timeout
-        while not self._closing:
-            await self._listen(queue)
-            # A fresh one each time, there before Redis is asked: what it hears may be older than `since`.
-            future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            with self._hearing(job_id, future):
-                version = int(
-                    await self._broker.client.run(
-                        "watch", self._broker.keys(queue).base, token, self._name, since
-                    )
-                )
-                if version == 0:
-                    raise JobNotFound(job_id)
-                left = deadline - time.monotonic()
-                if version > since or left <= 0:
+        while self._latest <= since and not self._events.closing:
+            if not self._watched:
+                self._watched = True  # before the question: what is missed while it is answered counts
+                version = await self._events.watch(self._job_id, since=since)
+                if version > since:
+                    self._watched = False
                     return version
-                await asyncio.wait([future], timeout=min(left, LOOK_AGAIN))
-                if future.done() and not future.cancelled() and future.result() > since:
-                    return future.result()
-        return since
+            elif (left := deadline - time.monotonic()) > 0:
+                await self._hear(min(left, LOOK_AGAIN))
+            else:
+                break
+        return max(self._latest, since)
 
-    @contextmanager
-    def _hearing(self, job_id: str, future: asyncio.Future[int]) -> Iterator[None]:
-        """What is heard of a job goes into the future."""
-        futures = self._waiting.setdefault(job_id, set())
-        futures.add(future)
+    def tell(self, version: int) -> None:
+        """Take note of a version of the job; 0: it went, or something was missed."""
+        if version == 0:
+            self._watched = False
+        self._latest = max(self._latest, version)
+        self._heard.set()
+
+    async def _hear(self, seconds: float) -> None:
         try:
-            yield
-        finally:
-            futures.discard(future)
-            if not futures:
-                self._waiting.pop(job_id, None)
-
-    async def _listen(self, queue: str) -> None:
-        """Listen for this queue's messages, from the first time on; wait until the subscription stands."""
-        listener = self._listeners.get(queue)
-        if listener is None or listener.done():
-            self._ready[queue] = asyncio.get_running_loop().create_future()
-            listener = asyncio.create_task(self._hear(queue, self._ready[queue]))
-            self._listeners[queue] = listener
-        ready = self._ready[queue]
-        if not ready.done():
-            await asyncio.wait([ready, listener], return_when=asyncio.FIRST_COMPLETED)
-        if listener.done() and not listener.cancelled():
-            listener.result()  # raises what ended it
-
-    async def _hear(self, queue: str, ready: asyncio.Future[None]) -> None:
-        async with self._broker.client.subscribe(
-            self._broker.keys(queue).of("CHANGED", self._name)
-        ) as messages:
-            ready.set_result(None)
-            while True:
-                message = await messages.get()
-                if message is None:
-                    # Something may have been missed: whoever waits looks again.
-                    self._tell([job_id for job_id in self._waiting if job_id.startswith(f"{queue}.")], 0)
-                else:
-                    token, version = message[1].decode().split(" ")
-                    self._tell([f"{queue}.{token}"], int(version))
-
-    def _tell(self, job_ids: list[str], version: int) -> None:
-        for job_id in job_ids:
-            for future in self._waiting.get(job_id, ()):
-                if not future.done():
-                    future.set_result(version)
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
+        except TimeoutError:
+            self._watched = False
+        self._heard.clear()

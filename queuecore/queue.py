@@ -28,6 +28,8 @@ R = TypeVar("R")
 
 LARGEST_BATCH: Final = 500  # jobs in one call: about 2 ms of Redis, so that nobody waits long behind it
 
+UNTOUCHED: Final = 1  # version of a job that was enqueued, and no more
+
 PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,28 +68,31 @@ class Job(Generic[R]):
             JobNotFound: it is gone, its retention is over.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        version = 0
-        while True:
-            left = 3600.0 if deadline is None else deadline - time.monotonic()
-            version = await self._queue.events.changed(self.id, since=version, timeout=max(0.0, left))
-            record = await self._queue.inspector.job(self.id)
-            version = record.version
-            match record.state:
-                case State.COMPLETED:
-                    return self._convert(record.result)
-                case State.FAILED:
-                    error = record.error
-                    raise JobFailed(
-                        self.id,
-                        type=error.type if error else "unknown",
-                        title=error.title if error else "no reason was stored",
-                        detail=error.detail if error else "",
-                    )
-                case State.CANCELLED:
-                    raise JobCancelled(self.id)
-                case State.SCHEDULED | State.QUEUED | State.RUNNING:
-                    if deadline is not None and time.monotonic() >= deadline:
-                        raise TimeoutError(f"job {self.id} is {record.state} after {timeout:g} s of waiting")
+        version = UNTOUCHED
+        with self._queue.events.follow(self.id) as follower:
+            while True:
+                left = 3600.0 if deadline is None else deadline - time.monotonic()
+                version = await follower.changed(since=version, timeout=max(0.0, left))
+                record = await self._queue.inspector.job(self.id)
+                version = record.version
+                match record.state:
+                    case State.COMPLETED:
+                        return self._convert(record.result)
+                    case State.FAILED:
+                        error = record.error
+                        raise JobFailed(
+                            self.id,
+                            type=error.type if error else "unknown",
+                            title=error.title if error else "no reason was stored",
+                            detail=error.detail if error else "",
+                        )
+                    case State.CANCELLED:
+                        raise JobCancelled(self.id)
+                    case State.SCHEDULED | State.QUEUED | State.RUNNING:
+                        if deadline is not None and time.monotonic() >= deadline:
+                            raise TimeoutError(
+                                f"job {self.id} is {record.state} after {timeout:g} s of waiting"
+                            )
 
     def _convert(self, value: Any) -> R:
         result: R = msgspec.convert(value, self._returns) if self._returns is not Any else value

@@ -19,7 +19,7 @@ from collections.abc import Coroutine
 from typing import Any, assert_never
 
 from . import log
-from .broker import Broker, CancelAsked, Reconnected, Work
+from .broker import Broker
 from .control import (
     Cancel,
     Drain,
@@ -178,18 +178,13 @@ class Runner:
             await broker.register(queue, info, ttl=self._options.heartbeat_ttl)
 
     async def _listen(self, broker: Broker, feed: Feed) -> None:
-        async with broker.listen(feed.queue, self._id) as messages:
-            async for message in messages:
-                match message:
-                    case Work():
-                        feed.look()
-                    case CancelAsked(id):
-                        feed.cancel(id)
-                    case Reconnected():
-                        feed.look()
-                        await feed.reconcile()
-                    case _:
-                        assert_never(message)
+        missed = asyncio.Event()
+        async with broker.listen(feed.queue, self._id, work=feed.look, cancel=feed.cancel, missed=missed.set):
+            while True:
+                await missed.wait()
+                missed.clear()
+                feed.look()
+                await feed.reconcile()
 
     async def _reconcile(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -232,23 +233,28 @@ async def test_scripts_are_loaded_again_after_they_were_flushed(scene: Scene) ->
 # Subscriptions.
 
 
-async def test_messages_of_several_channels_are_heard(proxy: FaultProxy, client: Client) -> None:
-    async with client.subscribe("one", "two") as messages:
+async def test_messages_are_heard_in_order(proxy: FaultProxy, client: Client) -> None:
+    messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async with subscribed(client, messages):
         await client.call("PUBLISH", "one", "a")
         await client.call("PUBLISH", "two", "b")
+        await client.call("PUBLISH", "one", "c")
 
-        assert [await messages.get(), await messages.get()] == [("one", b"a"), ("two", b"b")]
+        assert [await messages.get(), await messages.get()] == [b"a", b"c"]
 
 
 async def test_a_subscription_comes_back_and_says_that_there_was_a_gap(
     proxy: FaultProxy, client: Client
 ) -> None:
-    async with client.subscribe("one") as messages:
+    messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async with subscribed(client, messages):
         proxy.break_all()
 
         assert await asyncio.wait_for(messages.get(), 5) is None
         await client.call("PUBLISH", "one", "again")
-        assert await messages.get() == ("one", b"again")
+        assert await messages.get() == b"again"
 
 
 async def test_a_subscription_that_does_not_succeed_is_reported(proxy: FaultProxy) -> None:
@@ -256,7 +262,7 @@ async def test_a_subscription_that_does_not_succeed_is_reported(proxy: FaultProx
     await proxy.refuse()
 
     with pytest.raises(BrokerUnavailable):
-        async with client.subscribe("one"):
+        async with subscribed(client, asyncio.Queue()):
             pass
 
 
@@ -264,8 +270,13 @@ async def test_a_subscription_at_an_address_that_is_none_is_an_error_at_once() -
     client = Client("nonsense://x", name="test", patience=None)
 
     with pytest.raises(ValueError, match="redis://"):
-        async with client.subscribe("one"):
+        async with subscribed(client, asyncio.Queue()):
             pass
+
+
+def subscribed(client: Client, messages: "asyncio.Queue[bytes | None]") -> AbstractAsyncContextManager[None]:
+    """The messages of the channel `one` go into the queue; None stands for a gap."""
+    return client.subscribe("one", heard=messages.put_nowait, missed=lambda: messages.put_nowait(None))
 
 
 # Every call of a scene, each fault once.

@@ -11,7 +11,7 @@ from queuecore.broker import Broker
 from queuecore.client import Client
 from queuecore.errors import BrokerUnavailable, JobNotFound
 from queuecore.events import LOOK_AGAIN, Events
-from queuecore.job import Completed
+from queuecore.job import Completed, Releasing
 from tests.queue.fault_proxy import FaultProxy
 from tests.queue.scene import Scene, id_of, token_of
 from tests.queue.test_client import until
@@ -89,6 +89,23 @@ async def test_old_news_is_waited_through_without_asking_again_and_again(scene: 
     assert calls < 30
     await scene.advance(Completed(A, 1, b"\x01"))
     task.cancel()
+
+
+async def test_one_question_is_enough_for_all_changes(scene: Scene, queue: Queue) -> None:
+    await scene.enqueue("a")
+    with queue.events.follow(A) as follower:
+        assert await follower.changed(since=1, timeout=0.0) == 1
+        scene.database.config_resetstat()
+
+        for version, outcome in enumerate([Releasing(A, 1), Releasing(A, 2), Completed(A, 3, b"\x01")]):
+            await scene.advance(slots=1)
+            claimed = await follower.changed(since=1 + 2 * version, timeout=LOOK_AGAIN / 2)
+            await scene.advance(outcome)
+            settled = await follower.changed(since=claimed, timeout=LOOK_AGAIN / 2)
+
+            assert (claimed, settled) == (2 + 2 * version, 3 + 2 * version)
+
+    assert scene.database.info("commandstats")["cmdstat_evalsha"]["calls"] == 6  # none of them to watch
 
 
 async def test_after_a_gap_in_the_subscription_everyone_looks_again(
