@@ -127,18 +127,17 @@ async function produce() {
       return { enqueued, received }
     },
     load: async () => {
-      const [enqueued, calls] = [[], []]
+      const calls = []
+      let sent = 0
       const began = now()
-      while (enqueued.length < count) {
+      while (sent < count) {
         const due = Math.min(count, Math.floor((now() - began) * rate))
-        while (enqueued.length < due) {
-          calls.push(add(first + enqueued.length))
-          enqueued.push(began + enqueued.length / rate)
-        }
+        if (due > sent) calls.push(addMany('noop', first + sent, first + due))
+        sent = due
         await pause(1)
       }
       await Promise.all(calls)
-      return { enqueued }
+      return { enqueued: Array.from({ length: count }, (_, number) => began + number / rate) }
     },
   }
   console.log(JSON.stringify(await actions[action]()))
