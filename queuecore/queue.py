@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
@@ -319,16 +319,23 @@ class Queue:
             window=round(self._window * 1000) if key else None,
         )
 
-    def _send(self, queue: str, entry: Entry) -> asyncio.Future[Submitted | IdempotencyConflict]:
+    async def _send(self, queue: str, entry: Entry) -> Submitted | IdempotencyConflict:
         """Send an entry together with all others of this turn of the loop."""
         batch = self._batches.get(queue)
-        if batch is None or len(batch.entries) >= LARGEST_BATCH:
-            batch = self._batches[queue] = _Batch(self.broker, queue, self._forget)
-        return batch.add(entry)
-
-    def _forget(self, batch: _Batch) -> None:
-        if self._batches.get(batch.queue) is batch:
-            del self._batches[batch.queue]
+        if batch is not None and len(batch.entries) < LARGEST_BATCH:
+            return await batch.add(entry)
+        batch = self._batches[queue] = _Batch()
+        answer = batch.add(entry)
+        try:
+            await asyncio.sleep(0)  # one turn, in which others can join
+        finally:
+            if self._batches.get(queue) is batch:
+                del self._batches[queue]
+            if len(batch.entries) > 1:
+                batch.leave(self.broker, queue)
+        if len(batch.entries) > 1:
+            return await answer
+        return (await self.broker.enqueue(queue, batch.entries))[0]
 
 
 class Enqueuer:
@@ -348,18 +355,13 @@ class Enqueuer:
 
 
 class _Batch:
-    """The entries of one turn of the loop, on their way in one call."""
+    """The entries of one turn of the loop, to go in one call."""
 
-    __slots__ = ("_broker", "_leaving", "_task", "_waiting", "entries", "queue")
+    __slots__ = ("_task", "_waiting", "entries")
 
-    def __init__(self, broker: Broker, queue: str, leaving: Callable[[_Batch], None]) -> None:
-        self.queue = queue
+    def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self._broker = broker
-        self._leaving = leaving
         self._waiting: list[asyncio.Future[Submitted | IdempotencyConflict]] = []
-        # The task starts in the next turn: until then others can join.
-        self._task = asyncio.create_task(self._send())
 
     def add(self, entry: Entry) -> asyncio.Future[Submitted | IdempotencyConflict]:
         """Join; the future of one's own, so that a cancelled caller takes nobody with it."""
@@ -368,10 +370,13 @@ class _Batch:
         self._waiting.append(future)
         return future
 
-    async def _send(self) -> None:
-        self._leaving(self)
+    def leave(self, broker: Broker, queue: str) -> None:
+        """Send them all, in a task that nobody's cancellation ends."""
+        self._task = asyncio.create_task(self._send(broker, queue))
+
+    async def _send(self, broker: Broker, queue: str) -> None:
         try:
-            answers = await self._broker.enqueue(self.queue, self.entries)
+            answers = await broker.enqueue(queue, self.entries)
         except BaseException as error:
             for future in self._waiting:
                 if not future.done():

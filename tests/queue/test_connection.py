@@ -18,27 +18,41 @@ async def connection(redis_url: str) -> AsyncIterator[Connection]:
     connection.close()
 
 
-async def test_calls_of_one_turn_leave_in_one_write(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writes: list[bytes] = []
+@pytest.fixture
+def writes(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What the connection has written so far."""
+    written: list[bytes] = []
     transport = connection._transport
     assert transport is not None
 
     class Transport:
         def write(self, data: bytes) -> None:
-            writes.append(data)
+            written.append(data)
             transport.write(data)
 
         def abort(self) -> None:
             transport.abort()
 
     monkeypatch.setattr(connection, "_transport", Transport())
+    return written
 
+
+async def test_a_call_on_an_idle_connection_leaves_at_once(
+    connection: Connection, writes: list[bytes]
+) -> None:
+    for n in range(3):
+        call = connection.call("ECHO", n)
+        assert len(writes) == n + 1
+        await call
+
+
+async def test_calls_of_one_turn_leave_together_behind_the_first(
+    connection: Connection, writes: list[bytes]
+) -> None:
     replies = await asyncio.gather(*(connection.call("ECHO", n) for n in range(100)))
 
     assert replies == [str(n).encode() for n in range(100)]
-    assert len(writes) == 1
+    assert [written.count(b"ECHO") for written in writes] == [1, 99]
 
 
 async def test_answers_come_in_the_order_of_the_calls(connection: Connection) -> None:

@@ -173,14 +173,19 @@ async def test_an_unknown_kind_is_refused(queue: Queue) -> None:
         await queue.submit(JobRequest(kind="no.such"))
 
 
-async def test_a_callers_cancellation_takes_nobody_else_with_it(queue: Queue) -> None:
+@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("leaves", [0, 3, 9])
+async def test_a_callers_cancellation_takes_nobody_else_with_it(
+    queue: Queue, leaves: int, turns: int
+) -> None:
     tasks = [asyncio.create_task(queue.enqueue(add, n)) for n in range(10)]
-    await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
 
-    tasks[3].cancel()
+    tasks[leaves].cancel()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
 
-    assert [isinstance(outcome, Job) for outcome in outcomes] == [n != 3 for n in range(10)]
+    assert [isinstance(outcome, Job) for outcome in outcomes] == [n != leaves for n in range(10)]
 
 
 async def test_all_of_a_batch_hear_that_redis_is_away(redis_url: str, redis_server: PrivateRedis) -> None:
