@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 import config
 from api import downloads, health, jobs, listing, openapi, problems, session, status, uploads, web
@@ -110,12 +111,21 @@ def _routes() -> list[Route]:
 
 def _own(path: str, endpoint: OwnEndpoint, *methods: str) -> Route:
     """A route for callers that are known; it gets the caller."""
-
-    async def identified(request: Request) -> Response:
-        return await endpoint(request, service_of(request).authority.identify(request))
-
     name = getattr(endpoint, "__name__", path)
-    return Route(path, identified, methods=list(methods) or ["GET"], name=name)
+    return Route(path, _Identified(endpoint), methods=list(methods) or ["GET"], name=name)
+
+
+class _Identified:
+    """An endpoint as ASGI: around a function Starlette would catch exceptions, which the application does."""
+
+    def __init__(self, endpoint: OwnEndpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        caller = service_of(request).authority.identify(request)
+        response = await self._endpoint(request, caller)
+        await response(scope, receive, send)
 
 
 def _open(path: str, endpoint: Endpoint, *methods: str) -> Route:

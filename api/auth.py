@@ -14,6 +14,7 @@ import msgspec
 from starlette.requests import Request, cookie_parser
 
 import config
+from api.parameters import read_header
 from api.problems import SIGN_IN, TOKEN_UNKNOWN, Problem
 from api.signing import Signer
 
@@ -82,7 +83,7 @@ class Authority:
         """
         if not self._tokens:
             return Caller(owner=self._anonymous_owner(request))
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        scheme, _, given = (read_header(request, b"authorization") or "").partition(" ")
         if scheme.lower() == "bearer":
             return _caller_of(self.check_token(given.strip()))
         token = self._token_of_session(request)
@@ -138,7 +139,7 @@ def cookie_name(request: Request) -> str:
 
 def read_cookie(request: Request) -> str:
     """Return the text of our cookie, empty where there is none."""
-    header = request.headers.get("cookie")
+    header = read_header(request, b"cookie")
     return cookie_parser(header).get(cookie_name(request), "") if header else ""
 
 

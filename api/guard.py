@@ -19,7 +19,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 GRACE = 10.0  # seconds that a body may take before its rate counts
 
 # Sent with every answer; a route's own header of the same name goes first.
-SECURITY_HEADERS = (
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -27,6 +27,8 @@ SECURITY_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+
+_SECURITY_NAMES = frozenset(name for name, _ in SECURITY_HEADERS)
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::([0-9]{1,5}))?\Z")
 
@@ -140,10 +142,12 @@ def _is_foreign(site: str, origin: str, host: str) -> bool:
 def _with_security_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = list(message.get("headers", ()))
-            present = {name for name, _ in headers}
-            headers += [pair for pair in SECURITY_HEADERS if pair[0] not in present]
-            message = {**message, "headers": headers}
+            headers = message.get("headers", ())
+            own = {name for name, _ in headers}
+            added = SECURITY_HEADERS
+            if not own.isdisjoint(_SECURITY_NAMES):
+                added = tuple(pair for pair in added if pair[0] not in own)
+            message["headers"] = (*headers, *added)
         await send(message)
 
     return send_with_headers

@@ -11,6 +11,17 @@ _KEY = re.compile(r"[\x20-\x7e]{1,200}\Z")
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 
+def read_header(request: Request, name: bytes) -> str | None:
+    """Read a header by its name in small letters; where there are several, the first.
+
+    A poll has few headers, and `request.headers` costs as much as the poll's call of Redis.
+    """
+    for given, value in request.scope["headers"]:
+        if given == name:
+            return bytes(value).decode("latin-1")
+    return None
+
+
 def read_wait(request: Request, *, longest: float) -> float:
     """Read `?wait=`, in seconds, at most `longest`; 0 where there is none."""
     # Most polls have no query, and reading one takes as long as looking up the job's version.
@@ -46,7 +57,7 @@ def read_limit(request: Request, *, default: int, most: int) -> int:
 
 def read_idempotency_key(request: Request) -> str | None:
     """Read the Idempotency-Key, which may be quoted as the draft says or bare as everybody sends it."""
-    text = request.headers.get("idempotency-key")
+    text = read_header(request, b"idempotency-key")
     if text is None:
         return None
     text = text.strip()

@@ -141,6 +141,80 @@ async def test_requests_that_two_servers_read_differently_are_refused(
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+async def test_an_answer_leaves_in_one_piece(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    piece = await asyncio.wait_for(reader.read(65_536), 5)
+
+    assert piece.startswith(b"HTTP/1.1 200")
+    assert piece.endswith(b'{"status":"pass"}')
+    writer.close()
+
+
+async def test_answers_to_requests_that_came_together_keep_their_order(served: Served) -> None:
+    head = b"HEAD /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    get = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    answer = await exchange(served, head + head + get)
+
+    assert [line[9:12] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/")] == [
+        b"200",
+        b"200",
+        b"404",
+    ]
+    assert answer.endswith(b"}")
+
+
+class Wire(asyncio.Transport):
+    """Where bytes go; keeps each write."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.writes.append(b"closed")
+
+
+class TestHeadWithBody:
+    async def test_a_head_waits_for_its_body(self) -> None:
+        wire = Wire()
+        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop())
+
+        answer.write(b"head ")
+        answer.write(b"body ")
+        answer.write(b"more")
+        await asyncio.sleep(0)
+
+        assert wire.writes == [b"head body ", b"more"]
+
+    async def test_a_head_without_a_body_leaves_in_the_same_turn(self) -> None:
+        wire = Wire()
+        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop())
+
+        answer.write(b"head")
+        await asyncio.sleep(0)
+        answer.write(b"body")
+
+        assert wire.writes == [b"head", b"body"]
+
+    async def test_a_head_leaves_before_the_end(self) -> None:
+        wire = Wire()
+        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop())
+
+        answer.write(b"head")
+        answer.close()
+        await asyncio.sleep(0)
+
+        assert wire.writes == [b"head", b"closed"]
+
+
 async def test_slow_clients_do_not_disturb_others(served: Served) -> None:
     slow = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(200)]
     for _, writer in slow:
