@@ -1,6 +1,7 @@
 """The API server: `python -m api`."""
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import config
 from api import create_app
 from api.server import ApiServer
 from queuecore import log
+
+COLLECT_AFTER = 10_000  # objects made and not freed; Python's own 700 are a dozen requests under way
 
 
 def main() -> int:
@@ -36,9 +39,21 @@ def main() -> int:
         return config.reload(old, options.config, overrides=overrides)
 
     app = create_app(settings)
+    _collect_rarely()
     server = ApiServer(app, host=settings.http.host, port=settings.http.port, reload=reload)
     server.run()
     return 0 if server.started else 3
+
+
+def _collect_rarely() -> None:
+    """Let the garbage collector pass over what lives as long as the process, and look for more less often.
+
+    What a request makes is freed without it. While 32 requests are under way, it ran 60 times in 1,000, and
+    each of its looks at everything held all of them for 20 ms.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def _parse() -> argparse.Namespace:
