@@ -10,6 +10,7 @@ import config
 from api.auth import Authority
 from api.kinds import Kinds
 from api.signing import Signer
+from api.views import Views
 from queuecore import Queue, Registry, Retention
 from storage import LocalStorage
 
@@ -23,6 +24,7 @@ class Service:
         storage: the files.
         kinds: what can be asked for.
         authority: who may ask.
+        views: jobs as they are shown.
         cursors, tags: signers of cursors and of entity tags.
         in_flight: owner and idempotency key of the requests that are being worked on.
         closing: set when the server is about to end.
@@ -51,6 +53,7 @@ class Service:
             failed=settings.jobs.retention_failed,
             cancelled=settings.jobs.retention_cancelled,
         )
+        self.views = Views(self.queue.inspector, self.kinds)
 
     def close(self) -> None:
         """Let everything that waits for a change answer now."""

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import Caller
-from api.parameters import read_wait
+from api.parameters import read_header, read_wait
 from api.replies import reply
-from api.schemas import view_job
+from api.schemas import JobView
 from api.service import Service, service_of
 from api.waiting import LOOK_AT_PLACE, wait_for_change
 from queuecore import JobNotFound, JobRecord, State
@@ -38,6 +38,14 @@ class Tag(msgspec.Struct, frozen=True):
         return f'"{self.version}{rest}{"-" if self.mark else ""}{self.mark}"'
 
 
+class Look(msgspec.Struct, frozen=True):
+    """A job as a caller sees it at one moment."""
+
+    job: JobRecord
+    view: JobView
+    tag: Tag
+
+
 async def check_status(request: Request, caller: Caller) -> Response:
     """GET /api/check-status/{id}"""
     service = service_of(request)
@@ -50,21 +58,22 @@ async def check_status(request: Request, caller: Caller) -> Response:
         if await service.queue.inspector.version(job_id) == seen.version:
             return _not_modified(seen)
         wait = 0.0
-    job, position = await _look(service, caller, job_id)
+    look = await _look(service, caller, job_id, mark)
     deadline = time.monotonic() + wait
-    since = seen or Tag(job.version, job.state.final, position, mark)
+    since = seen or look.tag
     while (
-        (tag := Tag(job.version, job.state.final, position, mark)) == since
-        and not job.state.final
+        wait
+        and look.tag == since
+        and not look.job.state.final
         and (left := deadline - time.monotonic()) > 0
         and not service.closing.is_set()
     ):
-        turn = left if position is None else min(left, LOOK_AT_PLACE)
-        await wait_for_change(service, job_id, since=job.version, timeout=turn)
-        job, position = await _look(service, caller, job_id)
-    if tag == seen:
-        return _not_modified(tag)
-    return reply(view_job(job, service.kinds, position=position), headers=_headers(tag, job))
+        turn = left if look.tag.position is None else min(left, LOOK_AT_PLACE)
+        await wait_for_change(service, job_id, since=look.job.version, timeout=turn)
+        look = await _look(service, caller, job_id, mark)
+    if look.tag == seen:
+        return _not_modified(seen)
+    return reply(look.view, headers=_headers(look.tag, look.job))
 
 
 async def find_job(service: Service, caller: Caller, job_id: str) -> JobRecord:
@@ -89,10 +98,17 @@ def retry_after(job: JobRecord) -> dict[str, str]:
     return {"Retry-After": str(seconds)}
 
 
-async def _look(service: Service, caller: Caller, job_id: str) -> tuple[JobRecord, int | None]:
-    job = await find_job(service, caller, job_id)
-    position = await service.queue.inspector.position(job) if job.state is State.QUEUED else None
-    return job, position
+async def _look(service: Service, caller: Caller, job_id: str, mark: str) -> Look:
+    inspector = service.queue.inspector
+    shown = service.views.show(await inspector.stored(job_id))
+    job, view = shown.job, shown.view
+    if not caller.may_see(job.owner):
+        raise JobNotFound(job_id)
+    position = None
+    if job.state is State.QUEUED:
+        position = await inspector.position(job)
+        view = msgspec.structs.replace(view, position=position)
+    return Look(job, view, Tag(job.version, job.state.final, position, mark))
 
 
 def _mark(service: Service, caller: Caller, job_id: str) -> str:
@@ -102,7 +118,7 @@ def _mark(service: Service, caller: Caller, job_id: str) -> str:
 
 
 def _read_tag(request: Request, mark: str) -> Tag | None:
-    header = request.headers.get("if-none-match")
+    header = read_header(request, b"if-none-match")
     if header is None:
         return None
     for found in _TAG.finditer(header):

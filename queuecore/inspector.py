@@ -31,7 +31,7 @@ from .job import (
 from .keys import FIELDS, TOKEN_LENGTH, queues_key, split_job_id, unique_name
 from .states import LINES, Line, State
 
-Fields = dict[bytes, bytes]  # a job's hash; by `_F`, those of a later version are passed over
+Fields = dict[bytes, bytes]  # a job's hash; fields of a later version are passed over
 _F: Final = {name: letter.encode() for name, letter in FIELDS.items()}
 _STATES: Final = {state.encode(): state for state in State}
 _LINES: Final = {line.encode(): line for line in Line}
@@ -47,6 +47,20 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
     created_ms: int
     id: str
+
+
+class StoredJob(msgspec.Struct, frozen=True):
+    """A job as Redis holds it, not yet decoded: equal ones are decoded to the same.
+
+    Attributes:
+        fields: its hash, by the letters of `keys.FIELDS`.
+        history: its ended attempts that were not successful.
+    """
+
+    id: str
+    queue: str
+    fields: Fields
+    history: list[bytes]
 
 
 class Inspector:
@@ -69,16 +83,61 @@ class Inspector:
 
     async def job(self, job_id: str) -> JobRecord:
         """A job as it stands now. Raises JobNotFound."""
+        return self.read(await self.stored(job_id))
+
+    async def stored(self, job_id: str) -> StoredJob:
+        """A job as Redis holds it now, for `read`. Raises JobNotFound."""
         queue, token = split_job_id(job_id)
         keys = self._keys(queue)
-        flat = await self._client.call("HGETALL", keys.of("JOB", token))
-        fields = _fields(flat)
+        fields = _fields(await self._client.call("HGETALL", keys.of("JOB", token)))
         if _F["SPEC"] not in fields:
             raise JobNotFound(job_id)
         history: list[bytes] = []
         if _may_have_history(fields):
             history = await self._client.call("LRANGE", keys.of("HISTORY", token), 0, -1)
-        return self._record(queue, token, fields, history)
+        return StoredJob(job_id, queue, fields, history)
+
+    def read(self, stored: StoredJob) -> JobRecord:
+        """Decode a job."""
+        fields = stored.fields
+        get = fields.get
+        spec = read_spec(fields[_F["SPEC"]])
+        name, number = fields[_F["STATE"]].split()
+        state, attempt = _STATES[name], int(number)
+        runner, started = _claimed(fields)
+        finished = _number(fields, _F["FINISHED"])
+        result, error = get(_F["RESULT"]), get(_F["ERROR"])
+        attempts = [_decode_attempt(text) for text in stored.history]
+        if state in (State.RUNNING, State.COMPLETED):
+            outcome: AttemptOutcome = "completed" if state is State.COMPLETED else "running"
+            attempts.append(AttemptRecord(attempt, runner, started or 0, finished, outcome))
+        return JobRecord(
+            id=stored.id,
+            queue=stored.queue,
+            kind=spec.kind,
+            line=_LINES[get(_F["LINE"], b"normal")],
+            state=state,
+            args=_decode(spec.args),
+            owner=get(_F["OWNER"], b"").decode(),
+            attempt=attempt,
+            failures=int(get(_F["FAILURES"], 0)),
+            crashes=int(get(_F["CRASHES"], 0)),
+            retries=spec.retries,
+            timeout=spec.timeout,
+            version=_version(state, attempt, int(get(_F["CHANGES"], 0))),
+            seq=int(get(_F["SEQ"], 0)),
+            created_ms=int(get(_F["CREATED"], 0)),
+            due_ms=_number(fields, _F["DUE"]) if state is State.SCHEDULED else None,
+            started_ms=started,
+            finished_ms=finished,
+            runner=runner,
+            cancel_requested=state is State.RUNNING and _F["CANCEL"] in fields,
+            progress=_progress(fields),
+            result=None if result is None else _decode(result),
+            error=None if error is None else _decode_error(error),
+            attempts=tuple(attempts),
+            expires_ms=finished + round(self._kept(state) * 1000) if finished else None,
+        )
 
     async def version(self, job_id: str) -> int:
         """The version of a job, the cheapest question there is. Raises JobNotFound."""
@@ -186,19 +245,19 @@ class Inspector:
             *(("HGETALL", self._keys(queue).of("JOB", token)) for queue, token in places)
         )
         found = [
-            (queue, token, fields)
-            for (queue, token), flat in zip(places, replies, strict=True)
+            (job_id, queue, token, fields)
+            for job_id, (queue, token), flat in zip(job_ids, places, replies, strict=True)
             if _F["SPEC"] in (fields := _fields(flat))
         ]
         asked = [
             ("LRANGE", self._keys(queue).of("HISTORY", token), 0, -1)
-            for queue, token, fields in found
+            for _, queue, token, fields in found
             if _may_have_history(fields)
         ]
         histories = iter(await self._client.call_together(*asked))
         return [
-            self._record(queue, token, fields, next(histories) if _may_have_history(fields) else [])
-            for queue, token, fields in found
+            self.read(StoredJob(job_id, queue, fields, next(histories) if _may_have_history(fields) else []))
+            for job_id, queue, _, fields in found
         ]
 
     async def in_state(
@@ -370,46 +429,6 @@ class Inspector:
             *(("SMEMBERS", keys.of("RUNNING", runner.decode())) for runner in runners)
         )
         return sorted(name[:TOKEN_LENGTH] for names in sets for name in names)
-
-    def _record(self, queue: str, token: str, fields: Fields, history: list[bytes]) -> JobRecord:
-        get = fields.get
-        spec = read_spec(fields[_F["SPEC"]])
-        name, number = fields[_F["STATE"]].split()
-        state, attempt = _STATES[name], int(number)
-        runner, started = _claimed(fields)
-        finished = _number(fields, _F["FINISHED"])
-        result, error = get(_F["RESULT"]), get(_F["ERROR"])
-        attempts = [_decode_attempt(text) for text in history]
-        if state in (State.RUNNING, State.COMPLETED):
-            outcome: AttemptOutcome = "completed" if state is State.COMPLETED else "running"
-            attempts.append(AttemptRecord(attempt, runner, started or 0, finished, outcome))
-        return JobRecord(
-            id=f"{queue}.{token}",
-            queue=queue,
-            kind=spec.kind,
-            line=_LINES[get(_F["LINE"], b"normal")],
-            state=state,
-            args=_decode(spec.args),
-            owner=get(_F["OWNER"], b"").decode(),
-            attempt=attempt,
-            failures=int(get(_F["FAILURES"], 0)),
-            crashes=int(get(_F["CRASHES"], 0)),
-            retries=spec.retries,
-            timeout=spec.timeout,
-            version=_version(state, attempt, int(get(_F["CHANGES"], 0))),
-            seq=int(get(_F["SEQ"], 0)),
-            created_ms=int(get(_F["CREATED"], 0)),
-            due_ms=_number(fields, _F["DUE"]) if state is State.SCHEDULED else None,
-            started_ms=started,
-            finished_ms=finished,
-            runner=runner,
-            cancel_requested=state is State.RUNNING and _F["CANCEL"] in fields,
-            progress=_progress(fields),
-            result=None if result is None else _decode(result),
-            error=None if error is None else _decode_error(error),
-            attempts=tuple(attempts),
-            expires_ms=finished + round(self._kept(state) * 1000) if finished else None,
-        )
 
     def _kept(self, state: State) -> float:
         match state:

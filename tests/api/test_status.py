@@ -154,7 +154,7 @@ class TestEntityTag:
         await site.worker.run(job["id"])
         path = f"/api/check-status/{job['id']}"
         tag = (await site.client.get(path)).headers["etag"]
-        monkeypatch.delattr(type(site.service.queue.inspector), "job")
+        monkeypatch.delattr(type(site.service.queue.inspector), "stored")
 
         response = await site.client.get(path, headers={"If-None-Match": tag})
 
