@@ -12,6 +12,8 @@ import asyncio
 import logging
 from typing import Any, Literal, Protocol, assert_never
 
+import msgspec
+
 from .context import JobContext
 from .failures import UNEXPECTED, Failure, describe, encode_result, timed_out
 from .job import (
@@ -40,7 +42,7 @@ logger = logging.getLogger("queuecore.executor")
 StopReason = Literal["cancelled", "timed_out", "drained", "fenced"]
 
 
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """A claimed job while it runs.
 
     Attributes:
@@ -52,34 +54,17 @@ class Attempt:
         meter: measures its progress, from the first report on.
     """
 
-    __slots__ = (
-        "accepted_at",
-        "claim",
-        "context",
-        "deadline",
-        "ended",
-        "handler",
-        "left_behind",
-        "meter",
-        "stopped",
-        "task",
-        "timeout",
-    )
-
-    def __init__(
-        self, claim: Claim, handler: Handler[..., Any] | None, context: JobContext, *, now: float
-    ) -> None:
-        self.accepted_at = now
-        self.claim = claim
-        self.handler = handler
-        self.context = context
-        self.deadline = float("inf")
-        self.timeout = claim.timeout if claim.timeout is not None or handler is None else handler.timeout
-        self.stopped: StopReason | None = None
-        self.ended = False
-        self.left_behind: asyncio.Future[Any] | None = None
-        self.meter: ProgressMeter | None = None
-        self.task: asyncio.Task[None] | None = None
+    claim: Claim
+    handler: Handler[..., Any] | None
+    context: JobContext
+    timeout: float | None
+    accepted_at: float
+    deadline: float = float("inf")
+    stopped: StopReason | None = None
+    ended: bool = False
+    left_behind: asyncio.Future[Any] | None = None
+    meter: ProgressMeter | None = None
+    task: asyncio.Task[None] | None = None
 
     def stop(self, reason: StopReason) -> None:
         """End it; the first reason holds, but that of a job that was lost outweighs all."""
@@ -99,6 +84,9 @@ class Owner(Protocol):
 
     def hear(self, context: JobContext) -> None:
         """The context has news. Called in the handler's thread."""
+
+    def end(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        """The attempt came to this; None when nobody wants to know."""
 
 
 class Executor:
@@ -131,50 +119,39 @@ class Executor:
     def accept(self, claim: Claim, *, owner: Owner) -> Attempt:
         """Return the attempt for a claim."""
         handler = self._registry.get(claim.kind)
-        context = JobContext(
-            claim.id, claim.attempt, claim.kind, checkpoint=claim.checkpoint, changed=owner.hear
-        )
-        return Attempt(claim, handler, context, now=self._now())
+        context = JobContext(claim.id, claim.attempt, claim.kind, claim.checkpoint, owner.hear)
+        timeout = claim.timeout if claim.timeout is not None or handler is None else handler.timeout
+        return Attempt(claim, handler, context, timeout, self._now())
 
-    async def run(self, attempt: Attempt, owner: Owner) -> Outcome | None:
-        """Run the attempt to its end; None when nobody wants its outcome.
+    async def run(self, attempt: Attempt, owner: Owner) -> None:
+        """Run the attempt to its end and tell its owner what it came to.
 
         Never raises but for the end of the event loop: whatever a handler does becomes an outcome.
         """
         claim = attempt.claim
         handler = attempt.handler
+        outcome: Outcome | None
         try:
             if handler is None:
                 handler = self._registry[claim.kind]
             arguments = handler.decode(claim.args)
-            if handler.runs == "async":
-                self._start_clock(attempt, owner)
-                result = await handler.invoke(attempt.context, arguments)
-            elif handler.runs == "thread":
-                self._start_clock(attempt, owner)
-                result = await self._run_in_thread(attempt, handler, arguments)
+            if handler.runs == "process":
+                outcome = await self._run_in_process(attempt, owner)
             else:
-                return await self._run_in_process(attempt, owner)
-            if attempt.stopped is not None and attempt.stopped != "drained":
-                # It took no notice of being stopped, or too late: others were told that it ended.
-                return outcome_of_stop(attempt)
-            encoded = encode_result(result, limit=self._max_result_bytes)
-            return Completed(claim.id, claim.attempt, encoded)
+                self._start_clock(attempt, owner)
+                if handler.runs == "async":
+                    result = await handler.invoke(attempt.context, arguments)
+                else:
+                    result = await self._run_in_thread(attempt, handler, arguments)
+                if attempt.stopped is None or attempt.stopped == "drained":
+                    encoded = encode_result(result, limit=self._max_result_bytes)
+                    outcome = Completed(claim.id, claim.attempt, encoded)
+                else:
+                    # It took no notice of being stopped, or too late: others were told that it ended.
+                    outcome = outcome_of_stop(attempt)
         except BaseException as error:
-            if attempt.stopped is not None:
-                return outcome_of_stop(attempt)
-            failure = describe(error)
-            if failure.error.type == UNEXPECTED:
-                event(
-                    logger,
-                    logging.WARNING,
-                    "handler.raised",
-                    exc_info=error,
-                    job=claim.id,
-                    kind=claim.kind,
-                    attempt=claim.attempt,
-                )
-            return _outcome_of_failure(attempt, failure)
+            outcome = _outcome_of_error(attempt, error)
+        owner.end(attempt, outcome)
 
     async def _run_in_thread(self, attempt: Attempt, handler: Handler[..., Any], arguments: Any) -> Any:
         call = self._threads.call(lambda: handler.invoke(attempt.context, arguments))
@@ -215,6 +192,24 @@ class Executor:
         if attempt.timeout is not None:
             attempt.deadline = self._now() + attempt.timeout
             owner.set_deadline(attempt)
+
+
+def _outcome_of_error(attempt: Attempt, error: BaseException) -> Outcome | None:
+    if attempt.stopped is not None:
+        return outcome_of_stop(attempt)
+    failure = describe(error)
+    if failure.error.type == UNEXPECTED:
+        claim = attempt.claim
+        event(
+            logger,
+            logging.WARNING,
+            "handler.raised",
+            exc_info=error,
+            job=claim.id,
+            kind=claim.kind,
+            attempt=claim.attempt,
+        )
+    return _outcome_of_failure(attempt, failure)
 
 
 def outcome_of_stop(attempt: Attempt) -> Outcome | None:

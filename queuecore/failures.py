@@ -17,6 +17,8 @@ from .job import MAX_ERROR_CHARS, MAX_RESULT_BYTES, ErrorRecord
 OUT_OF_MEMORY = "out-of-memory"
 UNEXPECTED = "unexpected-error"
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class Failure(msgspec.Struct, frozen=True):
     """An attempt's error, and the delay until the next one where the handler chose it (seconds)."""
@@ -68,7 +70,7 @@ def encode_result(result: Any, *, limit: int = MAX_RESULT_BYTES) -> bytes:
         UnstorableResult: it holds something that msgpack has no form for.
     """
     try:
-        encoded = msgspec.msgpack.encode(result)
+        encoded = _encode(result)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UnstorableResult(
             f"{error}; return numbers, texts, lists, mappings or structs of them"

@@ -226,12 +226,11 @@ class Feed:
                 self._begin(attempt)
 
     def _begin(self, attempt: Attempt) -> None:
-        attempt.task = self._loop.create_task(self._run(attempt))
+        # Its job's name for whoever looks at the tasks; and making up one would take longer.
+        attempt.task = asyncio.Task(self._executor.run(attempt, self), loop=self._loop, name=attempt.claim.id)
 
-    async def _run(self, attempt: Attempt) -> None:
-        self._end(attempt, await self._executor.run(attempt, self))
-
-    def _end(self, attempt: Attempt, outcome: Outcome | None) -> None:
+    def end(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        """Settle what the attempt came to; the first word on it stands."""
         if attempt.ended:
             return
         attempt.ended = True
@@ -307,7 +306,7 @@ class Feed:
             )
         attempt.stop(reason)
         if attempt.task is None:
-            self._end(attempt, outcome_of_stop(attempt))
+            self.end(attempt, outcome_of_stop(attempt))
             return
         # Handlers get their grace from the executor; this is for those that do not end even then.
         self._loop.call_later(self._stop_grace + 1.0, self._insist, attempt)
@@ -329,7 +328,7 @@ class Feed:
             kind=attempt.claim.kind,
             attempt=attempt.claim.attempt,
         )
-        self._end(attempt, outcome_of_stop(attempt))
+        self.end(attempt, outcome_of_stop(attempt))
 
     def _check_deadlines(self) -> None:
         now = self._loop.time()

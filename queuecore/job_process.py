@@ -113,11 +113,7 @@ class JobProcess:
 
     def _run(self, request: Run) -> FromProcess:
         context = self._context = JobContext(
-            request.id,
-            request.attempt,
-            request.kind,
-            checkpoint=request.checkpoint,
-            changed=self._announce,
+            request.id, request.attempt, request.kind, request.checkpoint, self._announce
         )
         try:
             handler = self._registry[request.kind]

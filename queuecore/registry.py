@@ -187,10 +187,11 @@ class Handler(Generic[P, R]):
 
     def invoke(self, ctx: JobContext, arguments: msgspec.Struct) -> Any:
         """Call the function with decoded arguments; a coroutine where it is a coroutine function."""
-        values = [getattr(arguments, name) for name in self._positional]
+        values = msgspec.structs.astuple(arguments)
         if not self._keyword:
             return self.function(ctx, *values)
-        return self.function(ctx, *values, **{name: getattr(arguments, name) for name in self._keyword})
+        keywords = {name: getattr(arguments, name) for name in self._keyword}
+        return self.function(ctx, *(getattr(arguments, name) for name in self._positional), **keywords)
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of the arguments, as one object.

@@ -111,7 +111,7 @@ def test_the_fraction_is_that_of_the_whole_job(report: ProgressReport, fraction:
 
 def test_a_context_announces_news_once_until_it_is_taken() -> None:
     announced: list[JobContext] = []
-    context = JobContext("id", 1, "kind", changed=announced.append)
+    context = JobContext("id", 1, "kind", None, announced.append)
 
     for number in range(100):
         context.progress(number, 100)
