@@ -22,7 +22,7 @@ from queuecore.job import Completed, Outcome, RunnerInfo
 SHALLOW: Final = 10_000
 DEEP: Final = 1_000_000
 WINDOW: Final = 10_000
-WINDOWS: Final = 5
+WINDOWS: Final = 7
 OWNED: Final = 20_000  # of the deep queue's jobs belong to one owner whose list is asked for
 QUESTIONS: Final = 1_000
 DELAYED: Final = 100_000
@@ -32,44 +32,46 @@ BATCH: Final = 100
 CHUNK: Final = 5_000
 
 
-def depth(redis: BenchRedis, *, deep: int = DEEP) -> Values:
-    """Enqueueing and draining with a shallow and a deep queue, and what questions take with a deep one."""
-    values: Values = {}
-    for name, jobs in (("shallow", SHALLOW), ("deep", deep)):
-        redis.empty()
-        values |= {f"{name}_{key}": value for key, value in uvloop.run(_enqueue(redis.url, jobs)).items()}
-        if name == "deep":
-            values |= uvloop.run(_questions(redis.url))
-        values[f"{name}_drain_per_s"] = _drain(redis, deep=name == "deep", jobs=jobs)
-    redis.empty()
+def depth(shallow: BenchRedis, deep: BenchRedis, *, jobs: int = DEEP) -> Values:
+    """Enqueueing and draining with a shallow and a deep queue, and what questions take with a deep one.
+
+    The two are on servers of their own and take turns, window by window: this machine's speed changes more
+    in a minute than depth could account for.
+    """
+    uvloop.run(_fill(deep.url, jobs - OWNED))
+    uvloop.run(_fill(deep.url, OWNED, owner="bench"))
+    rates: dict[str, list[float]] = {}
+    for _ in range(WINDOWS):
+        shallow.empty()
+        uvloop.run(_fill(shallow.url, SHALLOW))
+        for name, redis in (("shallow", shallow), ("deep", deep)):
+            many, one = uvloop.run(_enqueue(redis.url))
+            rates.setdefault(f"{name}_enqueue_bulk_per_s", []).append(many)
+            rates.setdefault(f"{name}_enqueue_one_per_s", []).append(one)
+        for name, redis in (("shallow", shallow), ("deep", deep)):
+            rates.setdefault(f"{name}_drain_per_s", []).append(_drain(redis, capacity=jobs))
+    values = {name: median(each) for name, each in rates.items()} | uvloop.run(_questions(deep.url))
+    shallow.empty()
+    deep.empty()
     return values
 
 
-async def _enqueue(url: str, jobs: int) -> Values:
-    """Fill the queue, then measure what further jobs cost."""
+async def _enqueue(url: str) -> tuple[float, float]:
+    """Jobs a second that a queue takes: many in a call, and one by one."""
     registry = Registry.load([queuecore_handlers.__name__])
     async with Queue.connect(url, registry=registry) as queue:
         noop = registry["bench.noop"]
-        owned = min(OWNED, jobs // 2)
-        for first in range(0, jobs, CHUNK):
-            owner = "bench" if first < owned else ""
-            await queue.enqueue_many(
-                [
-                    JobRequest(kind="bench.noop", args={"number": number}, owner=owner)
-                    for number in range(first, first + CHUNK)
-                ]
-            )
-        extra = [JobRequest(kind="bench.noop", args={"number": jobs + number}) for number in range(WINDOW)]
-        many = []
-        for _ in range(WINDOWS):
-            began = time.perf_counter()
-            await queue.enqueue_many(extra)
-            many.append(WINDOW / (time.perf_counter() - began))
+        numbers = range(SHALLOW, SHALLOW + WINDOW)  # of their own: a drain tells jobs apart by them
+        extra = [JobRequest(kind="bench.noop", args={"number": number}) for number in numbers]
+        await queue.enqueue_many(extra[:BATCH])
+        began = time.perf_counter()
+        await queue.enqueue_many(extra)
+        many = WINDOW / (time.perf_counter() - began)
         began = time.perf_counter()
         for number in range(QUESTIONS):
-            await queue.enqueue(noop, number=jobs + number)
+            await queue.enqueue(noop, number=SHALLOW + WINDOW + number)
         one = QUESTIONS / (time.perf_counter() - began)
-    return {"enqueue_bulk_per_s": median(many), "enqueue_one_per_s": one}
+    return many, one
 
 
 async def _questions(url: str) -> Values:
@@ -104,31 +106,20 @@ async def _questions(url: str) -> Values:
         }
 
 
-def _drain(redis: BenchRedis, *, deep: bool, jobs: int) -> float:
-    """Jobs a second, the median of several windows of one size; a shallow queue has one window a worker."""
-    rates = []
-    if deep:
-        with worker(QUEUECORE, redis.url, capacity=jobs + WINDOW) as running:
-            running.wait_for(WINDOW * WINDOWS)
-            reading = running.reading()
-        for first in range(0, WINDOW * WINDOWS, WINDOW):
-            rates.append(WINDOW / reading.span(first, first + WINDOW))
-        return median(rates)
-    for _ in range(WINDOWS):
-        redis.empty()
-        uvloop.run(_fill(redis.url, jobs))
-        with worker(QUEUECORE, redis.url, capacity=jobs) as running:
-            running.wait_for(WINDOW)
-            rates.append(WINDOW / running.reading().span(0, WINDOW))
-    return median(rates)
+def _drain(redis: BenchRedis, *, capacity: int) -> float:
+    """Jobs a second of a worker, over the first window of jobs that it takes."""
+    with worker(QUEUECORE, redis.url, capacity=capacity) as running:
+        running.wait_for(WINDOW)
+        begins = sorted(begin for begin in running.reading().begins if begin)
+    return (WINDOW - 1) / (begins[WINDOW - 1] - begins[0])
 
 
-async def _fill(url: str, jobs: int, *, delay: float = 0.0) -> None:
+async def _fill(url: str, jobs: int, *, delay: float = 0.0, owner: str = "") -> None:
     async with Queue.connect(url, registry=Registry.load([queuecore_handlers.__name__])) as queue:
         for first in range(0, jobs, CHUNK):
             await queue.enqueue_many(
                 [
-                    JobRequest(kind="bench.noop", args={"number": number}, delay=delay)
+                    JobRequest(kind="bench.noop", args={"number": number}, delay=delay, owner=owner)
                     for number in range(first, min(jobs, first + CHUNK))
                 ]
             )

@@ -118,9 +118,9 @@ def _measure_ours(results: Results, plan: Plan) -> None:
     """What is of interest in our own system only."""
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         directory = Path(temporary)
-        with start(directory / "redis") as redis:
+        with start(directory / "redis") as redis, start(directory / "second") as second:
             repeated: Sequence[tuple[int, str, Callable[[], Values]]] = (
-                (1, "depth", lambda: flat.depth(redis, deep=plan.deep_jobs)),
+                (1, "depth", lambda: flat.depth(redis, second, jobs=plan.deep_jobs)),
                 (1, "delayed jobs", lambda: flat.delayed(redis, jobs=plan.delayed_jobs)),
                 (SERVICE_ROUNDS, "claim loops", lambda: flat.claim_loops(redis)),
                 (SERVICE_ROUNDS, "status questions", lambda: service.status(redis, directory)),

@@ -1,8 +1,9 @@
 """Waiting for jobs to change, without asking again and again.
 
 A client that waits leaves its name at the job (`watch.lua`); until the job ends, whichever script
-changes it tells exactly those clients, over one subscription a client and queue. A message that is
-lost is made up for by looking again every few seconds.
+changes it tells exactly those clients, over one subscription a client and queue. Who waits for the end
+only hears of nothing else, and is told a short result with it. A message that is lost is made up for
+by looking again every few seconds.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ class Events:
             return await follower.changed(since=since, timeout=timeout)
 
     @contextmanager
-    def follow(self, job_id: str) -> Iterator[Follower]:
-        """Hear of one change of the job after the other, with one question to Redis for all."""
-        follower = Follower(self, job_id)
+    def follow(self, job_id: str, *, only_end: bool = False) -> Iterator[Follower]:
+        """Hear of each change of the job, or of its end only, with one question to Redis for all."""
+        follower = Follower(self, job_id, only_end=only_end)
         followers = self._followers.setdefault(job_id, set())
         followers.add(follower)
         try:
@@ -62,8 +63,8 @@ class Events:
             if not followers:
                 self._followers.pop(job_id, None)
 
-    async def watch(self, job_id: str, *, since: int) -> int:
-        """The job's version; if that is not above `since`, its followers are told of the next ones.
+    async def watch(self, job_id: str, *, since: int, only_end: bool) -> int:
+        """A version of the job above `since`, or `since`, and its followers are told of the next ones.
 
         Raises:
             JobNotFound: there is no such job.
@@ -72,7 +73,8 @@ class Events:
         queue, token = split_job_id(job_id)
         await self._listen(queue)
         base = self._broker.keys(queue).base
-        version = int(await self._broker.client.run("watch", base, token, self._name, since))
+        name = f"{self._name}!" if only_end else self._name
+        version = int(await self._broker.client.run("watch", base, token, name, since))
         if version == 0:
             raise JobNotFound(job_id)
         return version
@@ -92,9 +94,9 @@ class Events:
 
     async def _stay_subscribed(self, queue: str, ready: asyncio.Future[None]) -> None:
         def heard(message: bytes) -> None:
-            token, version = message.decode().split(" ")
-            for follower in self._followers.get(f"{queue}.{token}", ()):
-                follower.tell(int(version))
+            token, version, *result = message.split(b" ", 2)
+            for follower in self._followers.get(f"{queue}.{token.decode()}", ()):
+                follower.tell(int(version), *result)
 
         channel = self._broker.keys(queue).of("CHANGED", self._name)
         async with self._broker.client.subscribe(
@@ -112,19 +114,25 @@ class Events:
 
 
 class Follower:
-    """Hears of the changes of one job. Made by Events.follow."""
+    """Hears of the changes of one job. Made by Events.follow.
 
-    __slots__ = ("_events", "_heard", "_job_id", "_latest", "_watched")
+    Attributes:
+        result: msgpack, once the job is completed and its result was told.
+    """
 
-    def __init__(self, events: Events, job_id: str) -> None:
+    __slots__ = ("_events", "_heard", "_job_id", "_latest", "_only_end", "_watched", "result")
+
+    def __init__(self, events: Events, job_id: str, *, only_end: bool) -> None:
+        self.result: bytes | None = None
         self._events = events
         self._job_id = job_id
+        self._only_end = only_end
         self._latest = 0
         self._watched = False
         self._heard = asyncio.Event()
 
     async def changed(self, *, since: int, timeout: float) -> int:
-        """Wait until the job's version is above `since`.
+        """Wait until the job's version is above `since`; if only its end is wanted, until it ended, too.
 
         Args:
             since: the version the caller has seen.
@@ -139,7 +147,7 @@ class Follower:
         while self._latest <= since and not self._events.closing:
             if not self._watched:
                 self._watched = True  # before the question: what is missed while it is answered counts
-                version = await self._events.watch(self._job_id, since=since)
+                version = await self._events.watch(self._job_id, since=since, only_end=self._only_end)
                 if version > since:
                     self._watched = False
                     return version
@@ -149,8 +157,10 @@ class Follower:
                 break
         return max(self._latest, since)
 
-    def tell(self, version: int) -> None:
+    def tell(self, version: int, result: bytes | None = None) -> None:
         """Take note of a version of the job; 0: it went, or something was missed."""
+        if result is not None:
+            self.result = result
         if version == 0:
             self._watched = False
         self._latest = max(self._latest, version)

@@ -33,6 +33,7 @@ UNTOUCHED: Final = 1  # version of a job that was enqueued, and no more
 PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
 
 
 class Job(Generic[R]):
@@ -69,10 +70,12 @@ class Job(Generic[R]):
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         version = UNTOUCHED
-        with self._queue.events.follow(self.id) as follower:
+        with self._queue.events.follow(self.id, only_end=True) as follower:
             while True:
                 left = 3600.0 if deadline is None else deadline - time.monotonic()
                 version = await follower.changed(since=version, timeout=max(0.0, left))
+                if follower.result is not None:
+                    return self._convert(_decode(follower.result))
                 record = await self._queue.inspector.job(self.id)
                 version = record.version
                 match record.state:

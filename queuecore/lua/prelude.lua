@@ -3,6 +3,7 @@
 local call = redis.call
 local base = KEYS[1]
 local LINE_NAMES = { 'urgent', 'high', 'normal', 'low' }
+local FINAL = { completed = true, failed = true, cancelled = true }
 
 -- A whole number as text; left to itself Redis makes it text as a fraction, which takes four times as long.
 local function integer(n)
@@ -132,12 +133,19 @@ local function version_of(job)
   return 1 + job.attempt + job.changes + (job.state == 'completed' and 1 or 0)
 end
 
--- Tells the clients that wait for this job that it changed; 0 stands for a job that is gone.
-local function notify(token, version)
+-- Tells the clients that wait for this job that it changed; version 0 stands for a job that is gone. Clients with a `!`
+-- wait for its end only, and are told a short result with it.
+local function notify(token, version, state, result)
   local clients = call('HGET', base .. K_WATCHED, token)
   if not clients then return end
-  for client in string.gmatch(clients, '%S+') do
-    call('PUBLISH', base .. K_CHANGED .. client, token .. ' ' .. integer(version))
+  local message = token .. ' ' .. integer(version)
+  for client, only_end in string.gmatch(clients, '([^ !]+)(!?)') do
+    if only_end == '' then
+      call('PUBLISH', base .. K_CHANGED .. client, message)
+    elseif version == 0 or FINAL[state] then
+      local short = result and #result <= RESULT_IN_MESSAGE
+      call('PUBLISH', base .. K_CHANGED .. client, short and message .. ' ' .. result or message)
+    end
   end
 end
 
@@ -148,8 +156,8 @@ local function notify_all(...)
     for _, name in ipairs(names) do
       local token = split_name(name)
       if call('HEXISTS', base .. K_WATCHED, token) == 1 then
-        local job = read(token)
-        notify(token, version_of(job))
+        local job = read(token, RESULT)
+        notify(token, version_of(job), job.state, job[RESULT])
         if job.state == 'completed' then call('HDEL', base .. K_WATCHED, token) end
       end
     end
@@ -160,7 +168,7 @@ end
 local function change(job, ...)
   job.changes = job.changes + 1
   call('HSET', job.key, CHANGES, integer(job.changes), ...)
-  notify(job.token, version_of(job))
+  notify(job.token, version_of(job), job.state)
 end
 
 -- Writes a job's next state, with further pairs of field and value. The place it had is the caller's to clear.

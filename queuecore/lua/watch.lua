@@ -1,20 +1,24 @@
--- watch: tell a client of the job's next change, unless it already changed
+-- watch: tell a client of the job's changes until its end, unless it has missed one already
 -- flags  allow-oom
 -- KEYS   1 the queue's beginning
--- ARGV   token · client · version the client has seen
--- reply  the job's version; 0 when there is no such job. Only if it equals the client's one will the client be told
-local token = ARGV[1]
+-- ARGV   token · client, with a `!` if it wants to be told of the end only · version the client has seen
+-- reply  0 when there is no such job; a version above the client's one when there is something to look at, and then it will
+--        not be told; else the client's own version: it will be told
+local token, client, seen = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local job = read(token)
 if not job then return 0 end
 local version = version_of(job)
+local only_end = string.sub(client, -1) == '!'
 -- What is completed changes no more.
-if version > tonumber(ARGV[3]) or job.state == 'completed' then return version end
+if job.state == 'completed' or version > seen and (not only_end or FINAL[job.state]) then
+  return version
+end
 local clients = {}
-for client in string.gmatch(call('HGET', base .. K_WATCHED, token) or '', '%S+') do
-  if client ~= ARGV[2] then clients[#clients + 1] = client end
+for other in string.gmatch(call('HGET', base .. K_WATCHED, token) or '', '%S+') do
+  if other ~= client then clients[#clients + 1] = other end
 end
 -- Clients that went away leave their names behind: only the latest few are kept.
 while #clients > 15 do table.remove(clients, 1) end
-clients[#clients + 1] = ARGV[2]
+clients[#clients + 1] = client
 call('HSET', base .. K_WATCHED, token, table.concat(clients, ' '))
-return version
+return seen

@@ -11,9 +11,10 @@ from queuecore.broker import Broker
 from queuecore.client import Client
 from queuecore.errors import BrokerUnavailable, JobNotFound
 from queuecore.events import LOOK_AGAIN, Events
-from queuecore.job import Completed, Releasing
+from queuecore.job import Completed, Failing, Releasing
+from queuecore.keys import RESULT_IN_MESSAGE
 from tests.queue.fault_proxy import FaultProxy
-from tests.queue.scene import Scene, id_of, token_of
+from tests.queue.scene import ERROR, Scene, id_of, next_message, token_of
 from tests.queue.test_client import until
 
 A = id_of("a")
@@ -106,6 +107,53 @@ async def test_one_question_is_enough_for_all_changes(scene: Scene, queue: Queue
             assert (claimed, settled) == (2 + 2 * version, 3 + 2 * version)
 
     assert scene.database.info("commandstats")["cmdstat_evalsha"]["calls"] == 6  # none of them to watch
+
+
+@pytest.mark.parametrize("size", [1, RESULT_IN_MESSAGE, RESULT_IN_MESSAGE + 1])
+async def test_who_wants_the_end_only_hears_of_nothing_else(scene: Scene, queue: Queue, size: int) -> None:
+    await scene.enqueue("a")
+    result = bytes(range(256)) * (size // 256) + b" " * (size % 256)
+    with queue.events.follow(A, only_end=True) as follower:
+        task = asyncio.create_task(follower.changed(since=1, timeout=LOOK_AGAIN / 2))
+        watched = scene.key("watched")
+        await until(lambda: scene.database.hexists(watched, token_of("a")), "the job is watched")
+        with scene.listen(f"changed:{queue.events._name}") as ears:
+            await scene.advance(slots=1)
+            await scene.advance(Releasing(A, 1), slots=1)
+            await scene.advance(Completed(A, 2, result))
+
+            told = b" " + result if size <= RESULT_IN_MESSAGE else b""
+            assert next_message(ears) == f"{token_of('a')} 5".encode() + told
+        assert await task == 5
+        assert follower.result == (result if told else None)
+
+
+async def test_the_end_is_heard_also_without_a_result(scene: Scene, queue: Queue) -> None:
+    await scene.run("a")
+    with queue.events.follow(A, only_end=True) as follower:
+        task = asyncio.create_task(follower.changed(since=1, timeout=LOOK_AGAIN / 2))
+        watched = scene.key("watched")
+        await until(lambda: scene.database.hexists(watched, token_of("a")), "the job is watched")
+
+        await scene.advance(Failing(A, 1, ERROR))
+
+        assert await task == 3
+        assert follower.result is None
+
+
+async def test_one_client_can_wait_for_the_end_and_for_all_changes(scene: Scene, queue: Queue) -> None:
+    await scene.enqueue("a")
+    with queue.events.follow(A, only_end=True) as end:
+        task = asyncio.create_task(end.changed(since=3, timeout=LOOK_AGAIN / 2))
+        every = await waiting(scene, queue.events, since=1)
+
+        await scene.advance(slots=1)
+        assert await every == 2
+        await scene.advance(Completed(A, 1, b"\x07"))
+
+        await asyncio.wait([task], timeout=LOOK_AGAIN / 2)
+        assert end.result == b"\x07"
+        task.cancel()
 
 
 async def test_after_a_gap_in_the_subscription_everyone_looks_again(
