@@ -245,6 +245,7 @@ class Broker:
         runner_id: str,
         *,
         work: Callable[[], None],
+        take: Callable[[Claim], None],
         cancel: Callable[[str], None],
         missed: Callable[[], None],
     ) -> AsyncIterator[None]:
@@ -252,15 +253,19 @@ class Broker:
 
         Args:
             work: called when there is something to claim.
+            take: called with a job that was claimed for this runner by whoever enqueued it.
             cancel: called with the id of a running job that is to be cancelled.
             missed: called when messages may have been missed.
         """
 
         def heard(message: bytes) -> None:
-            if message == b"work":
+            word, *said = message.split(b" ", 2)
+            if word == b"work":
                 work()
+            elif word == b"job":
+                take(_claims(queue, said)[0])
             else:
-                cancel(f"{queue}.{message.decode().removeprefix('cancel ')}")
+                cancel(f"{queue}.{said[0].decode()}")
 
         channel = self.keys(queue).of("CONTROL", runner_id)
         async with self.client.subscribe(channel, heard=heard, missed=missed):

@@ -2,6 +2,8 @@
 
     broker.advance -> claims -> Executor.run -> outcomes -> broker.advance (with the next claims)
 
+A job that is enqueued alone while this runner has nothing to do comes by itself (`take`).
+
 Outcomes that come while a call is under way collect and leave together with the
 next one. Two calls may be under way at once, one a lane, so that Redis works
 while Python does. No call ever waits for more to come.
@@ -37,6 +39,7 @@ from .trials import Trials
 logger = logging.getLogger("queuecore.feed")
 
 LANES = 2
+GIVEN_BACK = 100  # jobs
 
 
 class Feed:
@@ -75,6 +78,8 @@ class Feed:
         self._attempts: dict[str, Attempt] = {}
         self._outcomes: list[Outcome] = []
         self._free = slots
+        # What Redis gave back for want of this runner's knowing it, while the word of it was on its way.
+        self._given_back: deque[str] = deque(maxlen=GIVEN_BACK)
         self._claiming = True
         self._may_be_work = True
         self._looks = 0
@@ -100,6 +105,18 @@ class Feed:
         self._looks += 1
         self._may_be_work = True
         self._wake_lane()
+
+    def take(self, claim: Claim) -> None:
+        """Begin a job that was claimed for this runner when it was enqueued."""
+        if claim.id in self._given_back:
+            return
+        self._free -= 1
+        if self._claiming and self._free >= 0:
+            self._start([claim])
+        else:
+            self._settle(Releasing(claim.id, claim.attempt))
+        # Redis does not count this runner as idle any more; the next call tells it.
+        self.look()
 
     def cancel(self, job_id: str) -> None:
         """End the attempt of a job whose cancel was asked for; does nothing when it is not here."""
@@ -128,6 +145,7 @@ class Feed:
             known += [(outcome.id, outcome.attempt) for outcome in self._reporter.held_back()]
             known += [(attempt.claim.id, attempt.claim.attempt) for attempt in self._attempts.values()]
             released = await self._broker.reconcile(self.queue, self._runner_id, known)
+        self._given_back += released
         for job_id in released:
             event(logger, logging.WARNING, "attempt.unknown", job=job_id, runner=self._runner_id)
 

@@ -46,6 +46,7 @@ DEFAULT_MAX_CRASHES: Final = 3
 HISTORY_LENGTH: Final = 20  # attempts kept in a job's history
 LOG_LENGTH: Final = 200  # log lines kept with a job
 RECENT_LENGTH: Final = 100_000  # jobs kept in the list of recent ones
+SPEC_IN_MESSAGE: Final = 4_096  # bytes of a spec that is handed to a runner with the word of it
 RESULT_IN_MESSAGE: Final = (
     4_096  # bytes of a result that is told with the job's end; others are read by who waits
 )
@@ -147,5 +148,6 @@ LUA_WORDS: Final = {
     "HISTORY_LENGTH": str(HISTORY_LENGTH),
     "LOG_LENGTH": str(LOG_LENGTH),
     "RECENT_LENGTH": str(RECENT_LENGTH),
+    "SPEC_IN_MESSAGE": str(SPEC_IN_MESSAGE),
     "RESULT_IN_MESSAGE": str(RESULT_IN_MESSAGE),
 }

@@ -179,7 +179,9 @@ class Runner:
 
     async def _listen(self, broker: Broker, feed: Feed) -> None:
         missed = asyncio.Event()
-        async with broker.listen(feed.queue, self._id, work=feed.look, cancel=feed.cancel, missed=missed.set):
+        async with broker.listen(
+            feed.queue, self._id, work=feed.look, take=feed.take, cancel=feed.cancel, missed=missed.set
+        ):
             while True:
                 await missed.wait()
                 missed.clear()
@@ -280,8 +282,11 @@ class Runner:
     async def _unregister(self, broker: Broker) -> None:
         try:
             async with asyncio.timeout(LAST_CALL_SECONDS):
-                for queue in self._feeds:
-                    await broker.unregister(queue, self._id)
+                for queue, feed in self._feeds.items():
+                    if await broker.unregister(queue, self._id):
+                        # A job that was handed over in the last moment.
+                        await feed.reconcile()
+                        await broker.unregister(queue, self._id)
         except TimeoutError:
             log.event(logger, logging.WARNING, "runner.unregistered", runner=self._id, reason="no answer")
 

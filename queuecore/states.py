@@ -72,9 +72,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "enqueue",
         (),
-        (S.QUEUED, S.SCHEDULED),
+        (S.QUEUED, S.SCHEDULED, S.RUNNING),
         "producer",
-        "A new job goes to the end of its line, or waits for its delay.",
+        "A new job goes to the end of its line, or waits for its time; alone, to a runner without work.",
     ),
     Transition(
         "promote",

@@ -1,6 +1,6 @@
--- enqueue: put new jobs at the end of their lines
+-- enqueue: put new jobs at the end of their lines, or into the hands of a runner that has nothing to do
 -- from   -
--- to     queued, scheduled
+-- to     queued, scheduled, running
 -- flags  -
 -- KEYS   1 the queue's beginning
 -- ARGV   for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
@@ -19,7 +19,8 @@ end
 local function line_of(name)
   local line = lines[name]
   if not line then
-    line = { number = next_number(name), tokens = {} }
+    local start, length = line_start(name), call('LLEN', base .. K_LINE_OF .. name)
+    line = { number = start + length, is_empty = length == 0, tokens = {} }
     lines[name] = line
     order[#order + 1] = name
   end
@@ -39,6 +40,21 @@ local function is_unique(index, token, options)
   end
   call('SET', key, token .. ' ' .. options.fingerprint, 'PX', integer(options.window))
   return true
+end
+
+-- Hands a job to a runner that has nothing to do and hears of it: so it begins a round trip earlier. A runner that has
+-- other jobs is no such one: what a handler does may keep it from hearing for long.
+local function hand_over(key, token, spec)
+  local runner = call('SPOP', base .. K_IDLE)
+  if not runner then return false end
+  local running = base .. K_RUNNING .. runner
+  if call('EXISTS', running) == 0 and call('PUBLISH', base .. K_CONTROL .. runner, 'job ' .. token .. ' ' .. spec) > 0 then
+    call('HSET', key, STATE, 'running 1', CLAIMED, runner .. ' ' .. created)
+    call('SADD', running, token)
+    return true
+  end
+  call('SADD', base .. K_IDLE, runner)
+  return false
 end
 
 local function enqueue_with_options(key, token, spec, options)
@@ -92,8 +108,12 @@ for index = 1, n do
   elseif #token == TOKEN_LENGTH then
     new[key] = true
     call('HSET', key, STATE, 'queued 0', SPEC, spec, CREATED, created, SEQ, integer(plain.number))
-    plain.number = plain.number + 1
-    plain.tokens[#plain.tokens + 1] = token
+    if n == 1 and plain.is_empty and #spec <= SPEC_IN_MESSAGE and hand_over(key, token, spec) then
+      call('HINCRBY', base .. K_LINES, 'normal', '1')
+    else
+      plain.number = plain.number + 1
+      plain.tokens[#plain.tokens + 1] = token
+    end
     recent[#recent + 1] = token
   else
     local options = cjson.decode(string.sub(token, TOKEN_LENGTH + 1))

@@ -47,6 +47,12 @@ class Model:
             self.lines[job.line].append(job_id)
         self.count["enqueued"] += 1
 
+    def hand_over(self, job_id: str, runner: str) -> None:
+        """A job that was just enqueued does not stand in line, it runs."""
+        job = self.jobs[job_id]
+        self.lines[job.line].remove(job_id)
+        job.state, job.runner, job.attempt = State.RUNNING, runner, 1
+
     def promote(self) -> None:
         for job_id in self.due:
             self._to_back(job_id)

@@ -4,8 +4,10 @@ import pytest
 
 from queuecore.broker import Entry, EntryOptions
 from queuecore.errors import IdempotencyConflict
-from queuecore.job import Submitted
+from queuecore.job import Completed, Submitted
+from queuecore.keys import SPEC_IN_MESSAGE
 from queuecore.states import LINES, Line
+from tests.queue.invariants import check
 from tests.queue.scene import QUEUE, Scene, id_of, next_message, spec, token_of
 from tests.queue.snapshot import GONE, NOW
 
@@ -170,10 +172,66 @@ async def test_enqueue_wakes_one_idle_runner_that_can_hear(scene: Scene, delay: 
     await scene.advance(slots=1)
     await scene.advance(slots=1, runner="deaf")
     with scene.listen("control:runner") as ears:
-        await scene.enqueue("a", delay=delay)
+        await scene.enqueue("a", "b", delay=delay)
 
         assert next_message(ears) == b"work"
         assert "runner" not in scene.see().get("idle", set())
+
+
+async def test_a_job_that_comes_alone_is_handed_to_a_runner_with_nothing_to_do(scene: Scene) -> None:
+    await scene.advance(slots=1)
+    scene.see()
+    with scene.listen("control:runner") as ears:
+        await scene.enqueue("a")
+
+        assert next_message(ears) == b"job " + token_of("a").encode() + b" " + SPEC
+        assert scene.changes() == {
+            "job:a STATE": "running",
+            "job:a ATTEMPT": 1,
+            "job:a VERSION": 2,
+            "job:a SPEC": SPEC,
+            "job:a CREATED": NOW,
+            "job:a SEQ": 0,
+            "job:a RUNNER": "runner",
+            "job:a STARTED": NOW,
+            "idle": GONE,
+            "lines normal": 1,
+            "running:runner": {"a"},
+            "recent": ["a"],
+            "statistics enqueued": 1,
+        }
+        check(scene.see())
+
+        again = await scene.broker.enqueue(QUEUE, [Entry(token_of("a"), SPEC)])
+
+        assert again == [Submitted(id_of("a"), created=False)]
+        assert scene.changes() == {}
+        assert ears.get_message(timeout=0.05) is None
+
+    await scene.advance(Completed(id_of("a"), 1, b"\x01"), slots=1)
+    assert scene.state("a") == "completed"
+
+
+@pytest.mark.parametrize("reason", ["busy", "deaf", "large", "two", "urgent", "line"])
+async def test_any_other_job_stands_in_line(scene: Scene, reason: str) -> None:
+    with scene.listen("control:other" if reason == "deaf" else "control:runner"):
+        if reason == "busy":
+            await scene.run("running")
+        if reason == "line":
+            await scene.enqueue("first")
+            scene.database.sadd(scene.key("idle"), "runner")
+        else:
+            await scene.advance(slots=1)
+        large = spec(text="x" * SPEC_IN_MESSAGE) if reason == "large" else SPEC
+        entries = [Entry(token_of(name), large) for name in ("ab" if reason == "two" else "a")]
+        if reason == "urgent":
+            entries = [Entry(token_of("a"), SPEC, EntryOptions(line=Line.URGENT))]
+
+        await scene.broker.enqueue(QUEUE, entries)
+
+        assert scene.state("a") == "queued"
+        assert "idle" not in scene.see()  # the runner was told that there is work, or cannot hear
+        check(scene.see())
 
 
 async def test_due_jobs_go_to_the_end_of_their_lines_in_order(scene: Scene) -> None:

@@ -37,11 +37,11 @@ from queuecore.job import (
     RunnerInfo,
     Submitted,
 )
-from queuecore.keys import split_job_id
+from queuecore.keys import DEFAULT_MAX_CRASHES, split_job_id
 from queuecore.states import FINAL, Line, State
 from tests.queue import invariants
 from tests.queue.model import Attempt, Model, ModelJob, ModelRunner
-from tests.queue.scene import DIED, ERROR, QUEUE, id_of, spec, token_of
+from tests.queue.scene import DIED, ERROR, QUEUE, id_of, next_message, spec, token_of
 from tests.queue.snapshot import Snapshot, snapshot
 
 T = TypeVar("T")
@@ -66,6 +66,10 @@ class LossyClient(Client):
             self.lose_reply = False
             await super()._evaluate(connection, name, base, arguments)
         return await super()._evaluate(connection, name, base, arguments)
+
+
+def key(name: str) -> str:
+    return f"qc:{{{QUEUE}}}:{name}"
 
 
 class World:
@@ -129,6 +133,36 @@ class QueueMachine(RuleBasedStateMachine):
         for name in names:
             state = State.SCHEDULED if delayed else State.QUEUED
             self.model.enqueue(id_of(name), ModelJob(line, owner, max_crashes, state))
+
+    @precondition(lambda self: len(self.model.jobs) < MOST_JOBS)
+    @rule(missed=st.booleans(), lossy=st.booleans())
+    def enqueue_alone(self, missed: bool, lossy: bool) -> None:
+        """A plain job by itself is handed to a runner with nothing to do, which perhaps misses the word."""
+        name = f"job{self.made}"
+        self.made += 1
+        idle = {runner.decode() for runner in self.world.database.smembers(key("idle"))}
+        is_empty = not self.world.database.exists(key("line:normal"))
+        with self.world.database.pubsub() as ears:
+            for runner in self.model.runners:
+                ears.subscribe(key(f"control:{runner}"))
+                assert next_message(ears)
+
+            answers = self.do(self.broker.enqueue(QUEUE, [Entry(token_of(name), SPEC)]), lossy=lossy)
+
+            message = ears.get_message(timeout=0.05 if idle else 0)
+
+        assert answers == [Submitted(id_of(name), created=not lossy)]
+        self.model.enqueue(id_of(name), ModelJob(Line.NORMAL, "", DEFAULT_MAX_CRASHES, State.QUEUED))
+        if message is not None and message["data"].startswith(b"job "):
+            runner = message["channel"].decode().rpartition(":")[2]
+            assert is_empty
+            assert runner in idle
+            assert not self.model.running(runner)
+            self.model.hand_over(id_of(name), runner)
+            if not missed:
+                self.model.runners[runner].known.add((id_of(name), 1))
+        else:
+            assert not is_empty or not idle or any(self.model.running(runner) for runner in idle)
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data(), lossy=st.booleans())

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import redis
 
 from queuecore import Job, JobCancelled, JobContext, JobFailed, Queue, Registry, State, handler
 from queuecore.broker import Broker
 from queuecore.executor import Executor
 from queuecore.failures import runner_died
 from queuecore.feed import Feed
-from queuecore.job import JobRecord, RunnerInfo
+from queuecore.job import Claim, JobRecord, RunnerInfo
 from queuecore.options import WorkerOptions
 from queuecore.process_pool import PoolOptions, ProcessPool
 from queuecore.threads import Threads
@@ -93,6 +95,78 @@ async def test_a_result_is_stored_as_the_handler_returned_it(
     job = await queue.enqueue(registry["test.echo"], value=7, twice=True)
 
     assert await job.result(timeout=5) == [7, 7]
+
+
+def handed_over(registry: Registry, job_id: str) -> Claim:
+    """What the word of a job that was enqueued alone says."""
+    return Claim(job_id, 1, "test.echo", msgspec.Raw(registry["test.echo"].encode(value=1, twice=False)))
+
+
+async def enqueue_for(runner: Runner, queue: Queue, registry: Registry, redis_url: str) -> Job[Any]:
+    """A job that is claimed for the runner as it is enqueued, of which it does not hear."""
+    feed = runner.feeds["default"]
+    with redis.Redis.from_url(redis_url) as database, database.pubsub() as ears:
+        ears.subscribe(runner.broker.keys("default").of("CONTROL", RUNNER))
+        idle = runner.broker.keys("default").of("IDLE")
+        await eventually(lambda: database.sismember(idle, RUNNER), "the runner is idle")
+        job = await queue.enqueue(registry["test.echo"], value=1, twice=False)
+    assert (await job.record()).state is State.RUNNING
+    assert not feed.running()
+    return job
+
+
+async def test_a_job_that_is_handed_over_runs(
+    queue: Queue, runner: Runner, registry: Registry, redis_url: str
+) -> None:
+    job = await enqueue_for(runner, queue, registry, redis_url)
+
+    runner.feeds["default"].take(handed_over(registry, job.id))
+
+    assert await job.result(timeout=5) == [1]
+    assert (await job.record()).attempt == 1
+
+
+async def test_a_job_that_is_handed_over_to_a_full_runner_is_given_back(
+    queue: Queue, runner: Runner, registry: Registry, redis_url: str
+) -> None:
+    job = await enqueue_for(runner, queue, registry, redis_url)
+    feed = runner.feeds["default"]
+    feed._free, free = 0, feed._free
+
+    feed.take(handed_over(registry, job.id))
+    feed._free = free
+
+    assert await job.result(timeout=5) == [1]
+    assert [attempt.outcome for attempt in (await job.record()).attempts] == ["released", "completed"]
+
+
+async def test_a_runner_that_drains_gives_back_what_it_is_handed(
+    queue: Queue, runner: Runner, registry: Registry, redis_url: str
+) -> None:
+    job = await enqueue_for(runner, queue, registry, redis_url)
+    feed = runner.feeds["default"]
+    feed.stop_claiming()
+
+    feed.take(handed_over(registry, job.id))
+
+    await eventually(lambda: not feed._outcomes, "it is given back")
+    record = await job.record()
+    assert (record.state, record.attempt, record.crashes) == (State.QUEUED, 1, 0)
+
+
+async def test_a_job_whose_word_was_lost_is_given_back_and_not_run_when_it_comes_late(
+    queue: Queue, runner: Runner, registry: Registry, redis_url: str
+) -> None:
+    job = await enqueue_for(runner, queue, registry, redis_url)
+    feed = runner.feeds["default"]
+
+    await feed.reconcile()
+    feed.take(handed_over(registry, job.id))
+
+    assert await job.result(timeout=5) == [1]
+    record = await job.record()
+    assert [attempt.outcome for attempt in record.attempts] == ["released", "completed"]
+    assert (await queue.inspector.statistics("default")).get("fenced", 0) == 0
 
 
 async def test_more_jobs_than_slots_are_all_run_once(
