@@ -1,9 +1,10 @@
 """What the service is compared with: a Starlette route that answers with one HGETALL, nothing around it.
 
-It has the event loop, HTTP parser, JSON encoder and Redis connection of the service, so that what differs is
-what the service does. `python -m bench.bare_route REDIS_URL PORT`
+It has the event loop, HTTP parser, JSON encoder, Redis connection and garbage collector's settings of the
+service, so that what differs is what the service does. `python -m bench.bare_route REDIS_URL PORT`
 """
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.__main__ import COLLECT_AFTER
 from queuecore.client import Client
 from queuecore.keys import Keys, split_job_id
 
@@ -41,8 +43,12 @@ def make_app(url: str) -> Starlette:
 
 
 if __name__ == "__main__":
+    app = make_app(sys.argv[1])
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     uvicorn.run(
-        make_app(sys.argv[1]),
+        app,
         host="127.0.0.1",
         port=int(sys.argv[2]),
         loop="uvloop",

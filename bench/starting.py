@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from bench.measures import Values
@@ -14,17 +15,25 @@ from bench.server import BenchRedis
 IMPORT: Final = (
     "import time; began = time.perf_counter(); import queuecore; print(time.perf_counter() - began)"
 )
+IMPORTS: Final = 6
 RUNNERS: Final = "qc:{default}:runners"
 
 
 def import_and_start(redis: BenchRedis, directory: Path) -> Values:
     """Milliseconds of `import queuecore`, and seconds from starting `worker.py` to a registered runner."""
-    printed = subprocess.run(
-        [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True
-    ).stdout
+    # As users run it: the first import of all compiles, and leaves the bytecode for the others.
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    printed = [
+        float(
+            subprocess.run(
+                [sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, check=True, env=usual
+            ).stdout
+        )
+        for _ in range(IMPORTS)
+    ]
     redis.empty()
     environment = {
-        **os.environ,
+        **usual,
         "REDIS_URL": redis.url,
         "DATA_DIR": str(directory / "data"),
         "WORKERS": "1",
@@ -38,4 +47,4 @@ def import_and_start(redis: BenchRedis, directory: Path) -> Values:
     finally:
         process.terminate()
         process.wait()
-    return {"import_ms": float(printed) * 1e3, "ready_s": seconds}
+    return {"import_ms": median(printed[1:]) * 1e3, "ready_s": seconds}
