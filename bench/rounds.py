@@ -101,8 +101,9 @@ def _measure_system(results: Results, redis: BenchRedis, system: System, plan: P
         attempt("sleepers", lambda: measures.sleepers(redis, system))
     if first or system.name == "queuecore":
         attempt("memory and idling", lambda: measures.memory_and_idling(redis, system))
-    half = (results.median(system.name, "drain_per_s") or 0.0) / 2
-    if half and system.concurrent and (first or system.name == "queuecore"):
+    if system.concurrent and (first or system.name == "queuecore"):
+        attempt("through", lambda: measures.through(redis, system))
+        half = (results.median(system.name, "through_per_s") or 0.0) / 2
         attempt("load", lambda: measures.latency_under_load(redis, system, rate=half))
     if system.name == "queuecore":
         attempt("threads", lambda: measures.overhead(redis, system, kind="thread", jobs=THREAD_JOBS))
