@@ -2,7 +2,7 @@
 
     instructions   of redis-server a job, counted by callgrind: the same in every run, on a busy machine too
     redis          microseconds of Redis a job, by commandstats
-    python         microseconds of the producer's and the runner's processor a job
+    python         microseconds of the producer's and, without Redis, of the runner's processor a job
     rates          jobs a second: the broker alone, and a whole worker
 
 Name those that are wanted, or none for all. All but the first want a quiet machine; each is the best of
@@ -24,9 +24,8 @@ from typing import Final
 
 import uvloop
 
-from bench import measures, queuecore_handlers
+from bench import measures, queuecore_handlers, runner_alone
 from bench.measures import Values
-from bench.processes import ask, worker
 from bench.server import CONFIGURATION, BenchRedis, free_port, start
 from bench.systems import QUEUECORE
 from launch.private_redis import PrivateRedis, find_server
@@ -125,8 +124,7 @@ def time_python() -> Values:
         for _ in range(ROUNDS):
             redis.empty()
             _keep_lowest(best, **uvloop.run(_time_enqueueing(redis.url)))
-            _keep_lowest(best, python_us_runner=_runner_cpu(redis, JOBS) / JOBS * 1e6)
-    return best
+    return best | {"python_us_runner": runner_alone.microseconds()}
 
 
 def measure_rates() -> Values:
@@ -204,20 +202,6 @@ async def _time_enqueueing(url: str) -> Values:
         "python_us_enqueue_concurrent": concurrent * 1e6,
         "python_us_enqueue_many": many * 1e6,
     }
-
-
-def _runner_cpu(redis: BenchRedis, jobs: int) -> float:
-    """Processor seconds that a worker takes for jobs, without its start and its first one."""
-
-    def spend(count: int) -> float:
-        redis.empty()
-        ask(QUEUECORE, "fill", redis.url, count=count)
-        with worker(QUEUECORE, redis.url, capacity=count) as running:
-            running.wait_for(count)
-            time.sleep(0.3)  # the last outcomes are on their way
-            return running.cpu_seconds()
-
-    return spend(jobs) - spend(1)
 
 
 # Callgrind.

@@ -67,7 +67,7 @@ def drain(
 
 
 def through(redis: BenchRedis, system: System) -> Values:
-    """Jobs a second that go through while one producer enqueues as fast as it can: all the load there can be."""
+    """Jobs a second that go through while one producer enqueues as fast as it can: all the load there is."""
     redis.empty()
     jobs = system.drain
     with worker(system, redis.url, capacity=jobs + 1) as running:

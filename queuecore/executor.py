@@ -48,6 +48,7 @@ class Attempt(msgspec.Struct, eq=False):
     Attributes:
         accepted_at: on the event loop's clock.
         deadline: on the event loop's clock, infinite before the handler has started.
+        begun: whether its task has made its first step; one that is cancelled before makes none.
         stopped: why it was asked to end, None if it was not.
         ended: whether its outcome stands; what it does after that is of no interest.
         left_behind: what still runs of it although it ended: code that cannot be stopped.
@@ -60,6 +61,7 @@ class Attempt(msgspec.Struct, eq=False):
     timeout: float | None
     accepted_at: float
     deadline: float = float("inf")
+    begun: bool = False
     stopped: StopReason | None = None
     ended: bool = False
     left_behind: asyncio.Future[Any] | None = None
@@ -128,6 +130,7 @@ class Executor:
 
         Never raises but for the end of the event loop: whatever a handler does becomes an outcome.
         """
+        attempt.begun = True
         claim = attempt.claim
         handler = attempt.handler
         outcome: Outcome | None

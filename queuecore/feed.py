@@ -147,6 +147,8 @@ class Feed:
             released = await self._broker.reconcile(self.queue, self._runner_id, known)
         self._given_back += released
         for job_id in released:
+            # One that was handed over while Redis was asked has begun; it is not this runner's any more.
+            self._stop_by_id(job_id, "fenced")
             event(logger, logging.WARNING, "attempt.unknown", job=job_id, runner=self._runner_id)
 
     def running(self) -> list[Attempt]:
@@ -323,7 +325,7 @@ class Feed:
                 runner=self._runner_id,
             )
         attempt.stop(reason)
-        if attempt.task is None:
+        if not attempt.begun:
             self.end(attempt, outcome_of_stop(attempt))
             return
         # Handlers get their grace from the executor; this is for those that do not end even then.

@@ -169,6 +169,25 @@ async def test_a_job_whose_word_was_lost_is_given_back_and_not_run_when_it_comes
     assert (await queue.inspector.statistics("default")).get("fenced", 0) == 0
 
 
+async def test_a_job_that_is_handed_over_while_it_is_given_back_is_stopped(
+    queue: Queue, runner: Runner, registry: Registry, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await enqueue_for(runner, queue, registry, redis_url)
+    feed, reconcile = runner.feeds["default"], runner.broker.reconcile
+
+    async def hear_meanwhile(*arguments: Any) -> list[str]:
+        released = await reconcile(*arguments)
+        feed.take(handed_over(registry, job.id))
+        return released
+
+    monkeypatch.setattr(runner.broker, "reconcile", hear_meanwhile)
+    await feed.reconcile()
+
+    assert not feed.running()
+    assert await job.result(timeout=5) == [1]
+    assert [attempt.outcome for attempt in (await job.record()).attempts] == ["released", "completed"]
+
+
 async def test_more_jobs_than_slots_are_all_run_once(
     queue: Queue, runner: Runner, registry: Registry, tmp_path: Path
 ) -> None:
