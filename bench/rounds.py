@@ -15,7 +15,8 @@ from bench.systems import FULL, QUICK, System
 
 THREAD_JOBS: Final = 10_000
 PROCESS_JOBS: Final = 3_000
-SERVICE_ROUNDS: Final = 3
+SERVICE_ROUNDS: Final = 5
+UPLOAD_ROUNDS: Final = 3
 START_ROUNDS: Final = 5
 
 
@@ -125,7 +126,7 @@ def _measure_ours(results: Results, plan: Plan) -> None:
                 (1, "delayed jobs", lambda: flat.delayed(redis, jobs=plan.delayed_jobs)),
                 (SERVICE_ROUNDS, "claim loops", lambda: flat.claim_loops(redis)),
                 (SERVICE_ROUNDS, "status questions", lambda: service.status(redis, directory)),
-                (SERVICE_ROUNDS, "upload", lambda: service.upload(redis, directory, size=plan.upload_bytes)),
+                (UPLOAD_ROUNDS, "upload", lambda: service.upload(redis, directory, size=plan.upload_bytes)),
                 (START_ROUNDS, "start", lambda: starting.import_and_start(redis, directory)),
             )
             for times, name, measure in repeated:

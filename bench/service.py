@@ -25,7 +25,7 @@ from queuecore.broker import Broker
 from queuecore.job import Completed, RunnerInfo
 from queuecore.keys import split_job_id
 
-SECONDS: Final = 5  # of wrk, a route
+SECONDS: Final = 3  # of wrk, a route
 CONNECTIONS: Final = 32
 UPLOAD_BYTES: Final = 1 << 30
 BLOCK: Final = 1 << 20
