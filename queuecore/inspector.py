@@ -146,8 +146,8 @@ class Inspector:
         where, changes = await self._client.call("HMGET", key, FIELDS["STATE"], FIELDS["CHANGES"])
         if where is None:
             raise JobNotFound(job_id)
-        state, attempt = where.decode().split()
-        return _version(State(state), int(attempt), int(changes or 0))
+        state, attempt = where.split()
+        return _version(_STATES[state], int(attempt), int(changes or 0))
 
     async def job_of_key(self, owner: str, idempotency_key: str) -> str | None:
         """The id of the job, in whichever queue, that an idempotency key belongs to; None if it is free."""
