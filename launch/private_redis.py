@@ -106,6 +106,8 @@ class PrivateRedis:
     def start(self, *, timeout: float = 60.0) -> None:
         """Start the server and wait until it answers.
 
+        It ends with the thread that calls this.
+
         Args:
             timeout: seconds; reading a large file of earlier data takes its time.
 
