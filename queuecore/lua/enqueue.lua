@@ -43,7 +43,7 @@ local function is_unique(index, token, options)
 end
 
 -- Hands a job to a runner that has nothing to do and hears of it: so it begins a round trip earlier. A runner that has
--- other jobs is no such one: what a handler does may keep it from hearing for long.
+-- other jobs of this queue is no such one: what a handler does may keep it from hearing for long.
 local function hand_over(key, token, spec)
   local runner = call('SPOP', base .. K_IDLE)
   if not runner then return false end
