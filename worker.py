@@ -20,8 +20,8 @@ from typing import Any
 import config
 import storage
 from queuecore import Registry, Retention, log
-from queuecore.options import WorkerOptions
-from queuecore.supervisor import Supervisor
+from queuecore.model import WorkerOptions
+from queuecore.worker import Supervisor
 
 logger = logging.getLogger("worker")
 

@@ -11,8 +11,8 @@ import time
 from api.service import Service
 from api.uploads import request_of
 from queuecore import BrokerUnavailable, IdempotencyConflict, JobNotFound, QueueError
-from queuecore.job import ServerMemory
 from queuecore.log import event
+from queuecore.model import ServerMemory
 from storage import Entry, Journal
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from api.replies import reply
 from api.schemas import JobList, file_of, view_job
 from api.service import Service, service_of
 from queuecore import JobRecord, State
-from queuecore.inspector import Cursor
+from queuecore.store import Cursor
 
 DEFAULT_LIMIT = 25
 MOST = 200

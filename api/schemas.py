@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from api.kinds import Kinds
 from queuecore import ErrorRecord, JobRecord, Progress, State
-from queuecore.job import AttemptRecord
+from queuecore.model import AttemptRecord
 from storage import Artifact, FileRef
 
 _FILE_KEYS = frozenset(FileRef.__struct_fields__)

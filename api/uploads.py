@@ -40,8 +40,8 @@ from api.replies import reply
 from api.schemas import Accepted, view_job
 from api.service import Service, service_of
 from queuecore import BrokerUnavailable, IdempotencyConflict, JobRequest, Submitted
-from queuecore.keys import new_token
 from queuecore.log import event
+from queuecore.model import new_token
 from storage import FileRef, Journal, Receiver
 
 logger = logging.getLogger(__name__)

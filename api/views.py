@@ -5,7 +5,7 @@ import msgspec
 from api.kinds import Kinds
 from api.schemas import JobView, view_job
 from queuecore import JobRecord
-from queuecore.inspector import Inspector, StoredJob
+from queuecore.store import Inspector, StoredJob
 
 MOST_JOBS = 1_000
 MOST_BYTES = 4_096  # in Redis, of a job that is kept

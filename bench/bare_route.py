@@ -17,8 +17,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.__main__ import COLLECT_AFTER
-from queuecore.client import Client
-from queuecore.keys import Keys, split_job_id
+from queuecore.model import split_job_id
+from queuecore.store.client import Client
+from queuecore.store.keys import Keys
 
 encode = msgspec.json.Encoder().encode
 

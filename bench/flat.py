@@ -16,10 +16,9 @@ from bench.processes import worker
 from bench.server import BenchRedis
 from bench.systems import QUEUECORE
 from queuecore import JobRequest, Queue, Registry, State
-from queuecore.broker import Broker
-from queuecore.inspector import Cursor
-from queuecore.job import Completed, Outcome, RunnerInfo
-from queuecore.runner import GARBAGE_THRESHOLD
+from queuecore.model import Completed, Outcome, RunnerInfo
+from queuecore.store import Broker, Cursor
+from queuecore.worker.runner import GARBAGE_THRESHOLD
 
 SHALLOW: Final = 10_000
 DEEP: Final = 1_000_000

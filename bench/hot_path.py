@@ -30,9 +30,8 @@ from bench.server import CONFIGURATION, BenchRedis, free_port, start
 from bench.systems import QUEUECORE
 from launch.private_redis import PrivateRedis, find_server
 from queuecore import JobRequest, Queue, Registry
-from queuecore.broker import Broker
-from queuecore.job import Completed, Outcome, RunnerInfo
-from queuecore.keys import new_token
+from queuecore.model import Completed, Outcome, RunnerInfo, new_token
+from queuecore.store import Broker
 
 COUNTED_JOBS: Final = 2_000  # callgrind is fifty times slower, and its figures do not vary
 JOBS: Final = 20_000

@@ -15,15 +15,12 @@ import msgspec
 import uvloop
 
 from queuecore import JobContext, Registry, handler
-from queuecore.broker import Broker
-from queuecore.executor import Executor
-from queuecore.feed import Feed
-from queuecore.job import SCHEMA, Spec
-from queuecore.keys import new_tokens
-from queuecore.process_pool import PoolOptions, ProcessPool
-from queuecore.runner import GARBAGE_THRESHOLD
-from queuecore.threads import Threads
-from queuecore.trials import Trials
+from queuecore.execution import Executor, PoolOptions, ProcessPool, Threads
+from queuecore.model import SCHEMA, Spec, new_tokens
+from queuecore.store import Broker
+from queuecore.worker.feed import Feed
+from queuecore.worker.runner import GARBAGE_THRESHOLD
+from queuecore.worker.trials import Trials
 
 JOBS: Final = 20_000
 CLAIMS: Final = 50  # a call, as a feed of 100 slots asks for

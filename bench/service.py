@@ -21,9 +21,8 @@ import uvloop
 from bench.measures import Values
 from bench.processes import SystemBroken, wait_until
 from bench.server import BenchRedis, free_port
-from queuecore.broker import Broker
-from queuecore.job import Completed, RunnerInfo
-from queuecore.keys import split_job_id
+from queuecore.model import Completed, RunnerInfo, split_job_id
+from queuecore.store import Broker
 
 SECONDS: Final = 3  # of wrk, a route
 CONNECTIONS: Final = 32

@@ -5,8 +5,9 @@ python -m docs.lifecycle
 
 from pathlib import Path
 
-from queuecore.states import TRANSITIONS, State
-from tests.queue.invariants import OF_A_MOMENT, OF_A_STEP
+from queuecore.model import State
+from queuecore.model.states import TRANSITIONS
+from tests.store.invariants import OF_A_MOMENT, OF_A_STEP
 
 PAGE = Path(__file__).with_name("lifecycle.md")
 
@@ -20,7 +21,7 @@ MEANINGS = {
 }
 
 HEAD = """\
-<!-- Written by `python -m docs.lifecycle` from queuecore/states.py and tests/queue/invariants.py. -->
+<!-- Written by `python -m docs.lifecycle` from queuecore/model/states.py and tests/store/invariants.py. -->
 # The life of a job
 
 A job is in exactly one state, and each state is one place in Redis. Every arrow is one Lua script
@@ -100,7 +101,7 @@ def _invariants() -> str:
         [
             "## What always holds",
             "",
-            "Checked after every step of `tests/queue/test_state_machine.py`, which lets producers, runners,",
+            "Checked after every step of `tests/store/test_state_machine.py`, which lets producers, runners,",
             "deaths, lost replies and late outcomes happen in any order on a real Redis.",
             "",
             *lines,

@@ -13,28 +13,35 @@ worker processes run them: at least once, accepted once.
         print(await job.result(timeout=30))
 """
 
-from .context import JobContext
-from .errors import (
+from .client import Job, Queue
+from .handling import Handler, JobContext, Registry, handler
+from .model import (
+    Backoff,
     BrokerUnavailable,
+    ErrorRecord,
     IdempotencyConflict,
     InvalidArguments,
     JobCancelled,
     JobFailed,
     JobNotFound,
+    JobRecord,
+    JobRequest,
+    Line,
     PayloadTooLarge,
     Permanent,
+    Progress,
     QueueError,
     QueueFull,
+    Retention,
     Retry,
+    State,
     StateConflict,
+    Step,
+    Submitted,
     UnknownKind,
+    new_job_id,
+    split_job_id,
 )
-from .job import ErrorRecord, JobRecord, JobRequest, Progress, Retention, Step, Submitted
-from .keys import new_job_id, split_job_id
-from .queue import Job, Queue
-from .registry import Handler, Registry, handler
-from .retry import Backoff
-from .states import Line, State
 
 __all__ = [
     "Backoff",

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from launch.private_redis import PrivateRedis
 from queuecore import Queue, Registry
-from queuecore.keys import NAMES
+from queuecore.store.keys import NAMES
 
 # What decides whether a change lands must not depend on luck; elsewhere every run looks somewhere else.
 settings.register_profile("ci", derandomize=True)

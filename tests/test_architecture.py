@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from queuecore.keys import NAMES
+from queuecore.store.keys import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("queuecore", "handlers", "storage", "config", "api", "launch")
 # Hands its whole environment on to the processes of a worker, without looking for a setting in it.
-HANDS_ON = "queuecore/environment.py"
+HANDS_ON = "queuecore/processes/environment.py"
 ENVIRONMENT_READERS = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
 
@@ -58,7 +58,7 @@ def test_only_config_reads_the_environment(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources(*PACKAGES), ids=name_of)
 def test_only_keys_builds_a_key(path: Path) -> None:
-    if name_of(path) == "queuecore/keys.py":
+    if name_of(path) == "queuecore/store/keys.py":
         return
     docstrings = {
         id(node.body[0].value)
@@ -84,10 +84,10 @@ def test_only_keys_builds_a_key(path: Path) -> None:
         if isinstance(part, ast.Attribute) and re.search(r"[kK]eys(\(.*\))?\.base$", ast.unparse(part))
     ]
 
-    assert not tags + glued, "ask queuecore.keys for the key"
+    assert not tags + glued, "ask queuecore.store.keys for the key"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "queuecore/lua").glob("*.lua")), ids=name_of)
+@pytest.mark.parametrize("path", sorted((ROOT / "queuecore/store/lua").glob("*.lua")), ids=name_of)
 def test_scripts_take_the_words_of_keys_from_keys(path: Path) -> None:
     code = re.sub(r"--.*", "", path.read_text("utf-8"))
 
@@ -108,7 +108,7 @@ def test_the_library_needs_only_redis_and_msgspec() -> None:
 @pytest.mark.parametrize("path", sources(*PACKAGES), ids=name_of)
 def test_only_the_connection_knows_redis(path: Path) -> None:
     # The simulated server of the launcher is a server: it raises what redis-py raises.
-    if name_of(path) not in ("queuecore/connection.py", "launch/fake_redis.py"):
+    if name_of(path) not in ("queuecore/store/connection.py", "launch/fake_redis.py"):
         assert not imports_of(path) & {"redis", "hiredis", "fakeredis"}
 
 

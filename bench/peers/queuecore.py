@@ -7,8 +7,8 @@ import uvloop
 
 from bench import peer, queuecore_handlers
 from queuecore import JobRequest, Queue, Registry
-from queuecore.options import WorkerOptions
-from queuecore.supervisor import Supervisor
+from queuecore.model import WorkerOptions
+from queuecore.worker import Supervisor
 
 
 class Queuecore:

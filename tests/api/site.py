@@ -16,7 +16,7 @@ from api.operations import OPERATIONS
 from api.server import ApiServer
 from api.service import Service
 from queuecore import ErrorRecord, JobContext, Queue, Registry, handler, split_job_id
-from queuecore.job import Claim, Completed, Failing, Outcome, Progress, ProgressUpdate, RunnerInfo
+from queuecore.model import Claim, Completed, Failing, Outcome, Progress, ProgressUpdate, RunnerInfo
 from storage import Artifact, FileRef
 
 CSV = b"a,b\n1,2\n3,4\n"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from queuecore import BrokerUnavailable
-from queuecore.job import RunnerInfo, ServerRecord
+from queuecore.model import RunnerInfo, ServerRecord
 from tests.api.site import Site
 
 

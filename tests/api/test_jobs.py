@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from queuecore.job import Cancelling
+from queuecore.model import Cancelling
 from tests.api.site import Site
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from queuecore import ErrorRecord
-from queuecore.job import Retrying
+from queuecore.model import Retrying
 from tests.api.site import Served, Site, until
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from api import views
 from queuecore import ErrorRecord
-from queuecore.inspector import Inspector, StoredJob
-from queuecore.job import JobRecord, Retrying
+from queuecore.model import JobRecord, Retrying
+from queuecore.store import Inspector, StoredJob
 from tests.api.site import Site, Users
 
 

@@ -101,7 +101,7 @@ def _run(guide: Path, command: list[str], **environ: str) -> subprocess.Complete
 
 @pytest.mark.docs
 def test_every_event_that_is_logged_is_described() -> None:
-    code = [*(ROOT / "queuecore").glob("*.py"), *(ROOT / "api").glob("*.py"), ROOT / "worker.py"]
+    code = [*(ROOT / "queuecore").rglob("*.py"), *(ROOT / "api").rglob("*.py"), ROOT / "worker.py"]
     source = "\n".join(file.read_text() for file in code)
     logged = set(re.findall(r'\bevent\([^()]*?"([a-z]+\.[a-z_]+)"', source))
     logged |= set(re.findall(r'logger\.\w+\(\s*"([a-z]+\.[a-z_]+) ', source)) - {"subscription.lost"}
@@ -124,7 +124,7 @@ def test_every_check_of_health_is_described(service: Service) -> None:
 @pytest.mark.docs
 def test_what_the_troubleshooting_table_quotes_is_what_is_said() -> None:
     folders = ("queuecore", "api", "launch")
-    source = "\n".join(file.read_text() for name in folders for file in (ROOT / name).glob("*.py"))
+    source = "\n".join(file.read_text() for name in folders for file in (ROOT / name).rglob("*.py"))
     table = OPERATIONS.read_text().partition("## Troubleshooting")[2]
 
     for quoted in re.findall(r'"([^"]+)"', table):

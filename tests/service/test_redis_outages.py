@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from queuecore import JobRequest, Queue, State
-from queuecore.job import JobRecord
+from queuecore.model import JobRecord
 from tests.service.service import SHORT_HEARTBEAT, Service, wait_until
 
 pytestmark = pytest.mark.fault

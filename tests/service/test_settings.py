@@ -10,7 +10,7 @@ import pytest
 from config import Settings
 from config.options import keys_of
 from queuecore import JobRequest, Queue
-from queuecore.job import RunnerRecord
+from queuecore.model import RunnerRecord
 from tests.service.service import SHORT_HEARTBEAT, Service, wait_until
 
 MIB = 1 << 20

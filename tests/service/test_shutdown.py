@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from queuecore import JobRequest, Queue, State
-from queuecore.job import JobRecord
+from queuecore.model import JobRecord
 from tests.service.service import Service, wait_until
 
 pytestmark = pytest.mark.fault

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from queuecore import Queue, Registry
-from queuecore.options import WorkerOptions
+from queuecore.model import WorkerOptions
 from tests.worker.worker_process import Worker
 
 HANDLERS = ("tests.worker.jobs",)

@@ -11,15 +11,12 @@ import pytest
 import redis
 
 from queuecore import Job, JobCancelled, JobContext, JobFailed, Queue, Registry, State, handler
-from queuecore.broker import Broker
-from queuecore.executor import Executor
-from queuecore.failures import runner_died
-from queuecore.feed import Feed
-from queuecore.job import Claim, JobRecord, RunnerInfo
-from queuecore.options import WorkerOptions
-from queuecore.process_pool import PoolOptions, ProcessPool
-from queuecore.threads import Threads
-from queuecore.trials import Trials
+from queuecore.execution import Executor, PoolOptions, ProcessPool, Threads
+from queuecore.handling import runner_died
+from queuecore.model import Claim, JobRecord, RunnerInfo, WorkerOptions
+from queuecore.store import Broker
+from queuecore.worker.feed import Feed
+from queuecore.worker.trials import Trials
 from tests.worker.conftest import HANDLERS
 from tests.worker.worker_process import eventually, is_alive
 

@@ -12,9 +12,9 @@ import pytest
 
 from launch.private_redis import PrivateRedis
 from queuecore import Job, JobCancelled, Queue, Registry, State
-from queuecore.control import Drain, Start, from_supervisor
-from queuecore.options import WorkerOptions
-from queuecore.runner_process import new_runner_id
+from queuecore.model import WorkerOptions
+from queuecore.worker.control import Drain, Start, from_supervisor
+from queuecore.worker.runner_process import new_runner_id
 from tests.worker.worker_process import Worker, eventually, is_alive
 
 StartWorker = Callable[..., Worker]

@@ -11,7 +11,7 @@ import pytest
 
 from launch.private_redis import PrivateRedis
 from queuecore import Job, JobFailed, Queue, Registry, State
-from queuecore.job import JobRecord
+from queuecore.model import JobRecord
 from tests.worker.worker_process import Worker, eventually, is_alive
 
 pytestmark = pytest.mark.fault

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from queuecore import log
-from queuecore.options import WorkerOptions
-from queuecore.supervisor import Supervisor
+from queuecore.model import WorkerOptions
+from queuecore.worker import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")

@@ -1,0 +1,18 @@
+"""Runs users' code: in the event loop, in threads, in job processes. Knows nothing of Redis.
+
+An attempt goes in as a claim and comes out as an outcome, whatever the handler does.
+"""
+
+from .executor import Attempt, Executor, StopReason, outcome_of_stop
+from .process_pool import PoolOptions, ProcessPool
+from .threads import Threads
+
+__all__ = [
+    "Attempt",
+    "Executor",
+    "PoolOptions",
+    "ProcessPool",
+    "StopReason",
+    "Threads",
+    "outcome_of_stop",
+]

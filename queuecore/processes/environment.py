@@ -1,0 +1,20 @@
+"""The environment of the processes that a worker starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+
+def child_environment(*, without: Collection[str] = ()) -> dict[str, str]:
+    """Return this process's environment for a child that is to find this package.
+
+    Args:
+        without: variables that the child is not to see.
+    """
+    variables = {name: value for name, value in os.environ.items() if name not in without}
+    package_parent = str(Path(__file__).resolve().parents[2])
+    inherited = variables.get("PYTHONPATH")
+    variables["PYTHONPATH"] = package_parent + (os.pathsep + inherited if inherited else "")
+    return variables

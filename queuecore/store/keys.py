@@ -1,0 +1,112 @@
+"""The names of everything in Redis. Nobody else builds a key.
+
+All keys of a queue share the hash tag `{queue}`, so that every script runs on one
+node of a Redis Cluster. Lua gets the common beginning as `KEYS[1]` and the same
+words from `LUA_WORDS`. docs/redis-keys.md describes each key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..model import DEFAULT_MAX_CRASHES, QUEUE_NAME, TOKEN_LENGTH
+
+# The fields of a job's hash. One letter each: a name is stored again in every job.
+FIELDS: Final = {
+    "STATE": "s",  # state, a space, number of claims so far: the fencing token
+    "SPEC": "p",  # msgpack array: schema version, kind, arguments, overrides; never changes
+    "CREATED": "c",  # ms
+    "SEQ": "n",  # number in its line; minus the line's start = index in the list
+    "LINE": "l",  # absent: normal
+    "OWNER": "o",  # absent: nobody's
+    "FAILURES": "f",  # attempts that failed, of this series
+    "CRASHES": "x",  # attempts whose runner or process died, of this series
+    "MAX_CRASHES": "m",  # absent: DEFAULT_MAX_CRASHES
+    "CHANGES": "v",  # absent: 0; changes other than claims and completion, see version_of in prelude.lua
+    "CLAIMED": "r",  # runner of the latest attempt, a space, when it started in ms
+    "FINISHED": "e",  # ms
+    "DUE": "d",  # ms, while scheduled
+    "RESULT": "y",  # msgpack
+    "ERROR": "z",  # JSON, of a failed job
+    "PROGRESS": "g",  # msgpack
+    "PROGRESSED": "u",  # ms
+    "CHECKPOINT": "k",  # msgpack
+    "CANCEL": "q",  # 1: asked for while running
+}
+
+HISTORY_LENGTH: Final = 20  # attempts kept in a job's history
+LOG_LENGTH: Final = 200  # log lines kept with a job
+RECENT_LENGTH: Final = 100_000  # jobs kept in the list of recent ones
+SPEC_IN_MESSAGE: Final = 4_096  # bytes of a spec that is handed to a runner with the word of it
+RESULT_IN_MESSAGE: Final = (
+    4_096  # bytes of a result that is told with the job's end; others are read by who waits
+)
+
+# The beginnings of key names after `<prefix>:{<queue>}:`; those that end in a colon are followed by an id.
+NAMES: Final = {
+    "JOB": "job:",  # HASH   one job
+    "HISTORY": "history:",  # LIST   ended attempts that were not successful, JSON
+    "LOG": "log:",  # LIST   lines a handler logged
+    "LINE_OF": "line:",  # LIST   tokens in line
+    "LINES": "lines",  # HASH   per line: how many left its head; <line>.holes: cancelled entries still inside
+    "SCHEDULED": "scheduled",  # ZSET   token by due time
+    "COMPLETED": "completed",  # LIST   tokens in the order they were completed
+    "FAILED": "failed",  # ZSET   token by time
+    "CANCELLED": "cancelled",  # ZSET   token by time
+    "RECENT": "recent",  # LIST   tokens in the order they were enqueued
+    "OWNED": "owned:",  # ZSET   one owner's tokens by creation
+    "UNIQUE": "unique:",  # STRING token and fingerprint behind an idempotency key, with a time to live
+    "RUNNERS": "runners",  # HASH   registered runners, JSON
+    "RUNNING": "running:",  # SET    tokens a runner has claimed
+    "ALIVE": "alive:",  # STRING heartbeat of a runner, with a time to live
+    "CALL": "call:",  # STRING a runner's latest call and its answer, or a requeue's; with a time to live
+    "IDLE": "idle",  # SET    runners with free slots and nothing to claim
+    "WATCHED": "watched",  # HASH   clients to be told of a job's next change, by token
+    "CANCELLING": "cancelling",  # HASH   running jobs with a cancel asked for: token to runner
+    "STATISTICS": "statistics",  # HASH   counters
+    "RECOVERY": "recovery",  # HASH   when recovery last looked, and until when it judges nobody
+    "CONTROL": "control:",  # channel of a runner
+    "CHANGED": "changed:",  # channel of a client that waits for jobs
+}
+
+
+class Keys:
+    """The keys of one queue."""
+
+    __slots__ = ("base", "queue")
+
+    def __init__(self, prefix: str, queue: str) -> None:
+        if not QUEUE_NAME.fullmatch(queue):
+            raise ValueError(
+                f"queue name {queue!r}: lower-case letters, digits and _, a letter first, at most 32"
+            )
+        self.queue = queue
+        self.base = f"{prefix}:{{{queue}}}:"
+
+    def of(self, name: str, end: str = "") -> str:
+        """The key called `name` in NAMES, for example `of("JOB", token)`."""
+        return f"{self.base}{NAMES[name]}{end}"
+
+
+def unique_name(owner: str, idempotency_key: str) -> str:
+    """What follows UNIQUE; with the owner's length, so that no owner and key look like another owner's."""
+    return f"{len(owner)}:{owner}:{idempotency_key}"
+
+
+def queues_key(prefix: str) -> str:
+    """SET of the names of all queues ever used; the one key outside a queue's tag."""
+    return f"{prefix}:queues"
+
+
+# What Lua code may call the above by, and the literal that takes its place.
+LUA_WORDS: Final = {
+    **{name: repr(letter) for name, letter in FIELDS.items()},
+    **{f"K_{name}": repr(beginning) for name, beginning in NAMES.items()},
+    "TOKEN_LENGTH": str(TOKEN_LENGTH),
+    "DEFAULT_MAX_CRASHES": str(DEFAULT_MAX_CRASHES),
+    "HISTORY_LENGTH": str(HISTORY_LENGTH),
+    "LOG_LENGTH": str(LOG_LENGTH),
+    "RECENT_LENGTH": str(RECENT_LENGTH),
+    "SPEC_IN_MESSAGE": str(SPEC_IN_MESSAGE),
+    "RESULT_IN_MESSAGE": str(RESULT_IN_MESSAGE),
+}

@@ -1,0 +1,391 @@
+"""One queue's jobs in one runner: takes as many as there are free slots, settles what they came to.
+
+    broker.advance -> claims -> Executor.run -> outcomes -> broker.advance (with the next claims)
+
+A job that is enqueued alone while this runner has nothing to do comes by itself (`take`).
+
+Outcomes that come while a call is under way collect and leave together with the
+next one. Two calls may be under way at once, one a lane, so that Redis works
+while Python does. No call ever waits for more to come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import assert_never
+
+from ..execution import Attempt, Executor, StopReason, outcome_of_stop
+from ..handling import JobContext
+from ..log import event
+from ..model import (
+    Advance,
+    Cancelling,
+    Claim,
+    Completed,
+    Crashing,
+    Failing,
+    Outcome,
+    Releasing,
+    Retrying,
+    RunnerForgotten,
+)
+from ..store import Broker
+from .reporter import Reporter
+from .trials import Trials
+
+logger = logging.getLogger("queuecore.feed")
+
+LANES = 2
+GIVEN_BACK = 100  # jobs
+
+
+class Feed:
+    """Claims and settles the jobs of one queue.
+
+    Args:
+        trials: when jobs that may kill this runner begin.
+        slots: how many attempts may run at once.
+        stop_grace: seconds that a stopped attempt has before it is left behind.
+        forgotten: called when Redis says that this runner was given up.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        executor: Executor,
+        trials: Trials,
+        *,
+        queue: str,
+        runner_id: str,
+        slots: int,
+        stop_grace: float,
+        forgotten: Callable[[], None],
+    ) -> None:
+        self.queue = queue
+        self.slots = slots
+        self.left_behind: set[asyncio.Future[object]] = set()
+        self._broker = broker
+        self._executor = executor
+        self._trials = trials
+        self._runner_id = runner_id
+        self._stop_grace = stop_grace
+        self._forgotten = forgotten
+        self._loop = asyncio.get_running_loop()
+        self._reporter = Reporter(broker, queue=queue, stop=self._stop_by_id)
+        self._attempts: dict[str, Attempt] = {}
+        self._outcomes: list[Outcome] = []
+        self._free = slots
+        # What Redis gave back for want of this runner's knowing it, while the word of it was on its way.
+        self._given_back: deque[str] = deque(maxlen=GIVEN_BACK)
+        self._claiming = True
+        self._may_be_work = True
+        self._looks = 0
+        self._calls = 0
+        self._locks = [asyncio.Lock() for _ in range(LANES)]
+        self._resting: deque[asyncio.Future[None]] = deque()
+        self._quiet = asyncio.Event()
+        self._next_deadline = float("inf")
+        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._due_timer: asyncio.TimerHandle | None = None
+
+    # What the runner does with it.
+
+    async def run(self) -> None:
+        """Work until cancelled; to end in good order call `stop_claiming` and await `quiet` before."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reporter.run())
+            for lane in range(LANES):
+                tasks.create_task(self._run_lane(lane))
+
+    def look(self) -> None:
+        """Claim, if a slot is free: there may be jobs in line."""
+        self._looks += 1
+        self._may_be_work = True
+        self._wake_lane()
+
+    def take(self, claim: Claim) -> None:
+        """Begin a job that was claimed for this runner when it was enqueued."""
+        if claim.id in self._given_back:
+            return
+        self._free -= 1
+        if self._claiming and self._free >= 0:
+            self._start([claim])
+        else:
+            self._settle(Releasing(claim.id, claim.attempt))
+        # Redis does not count this runner as idle any more; the next call tells it.
+        self.look()
+
+    def cancel(self, job_id: str) -> None:
+        """End the attempt of a job whose cancel was asked for; does nothing when it is not here."""
+        self._stop_by_id(job_id, "cancelled")
+
+    def stop_claiming(self) -> None:
+        """Take no more jobs; what runs goes on and is settled."""
+        self._claiming = False
+        self._wake_lane()
+        self._check_quiet()
+
+    def release_all(self) -> None:
+        """Stop what runs and give it back."""
+        for attempt in list(self._attempts.values()):
+            self._stop(attempt, "drained")
+
+    async def quiet(self) -> None:
+        """Wait until nothing runs and everything is settled; for after `stop_claiming`."""
+        await self._quiet.wait()
+
+    async def reconcile(self) -> None:
+        """Have Redis give back what it thinks runs here and does not: a reply that never came."""
+        async with self._locks[0], self._locks[1]:
+            # No call is under way, so what is not known here now was never heard of.
+            known = [(outcome.id, outcome.attempt) for outcome in self._outcomes]
+            known += [(outcome.id, outcome.attempt) for outcome in self._reporter.held_back()]
+            known += [(attempt.claim.id, attempt.claim.attempt) for attempt in self._attempts.values()]
+            released = await self._broker.reconcile(self.queue, self._runner_id, known)
+        self._given_back += released
+        for job_id in released:
+            # One that was handed over while Redis was asked has begun; it is not this runner's any more.
+            self._stop_by_id(job_id, "fenced")
+            event(logger, logging.WARNING, "attempt.unknown", job=job_id, runner=self._runner_id)
+
+    def running(self) -> list[Attempt]:
+        """Return what runs, oldest first."""
+        return list(self._attempts.values())
+
+    # What the executor tells of its attempts.
+
+    def set_deadline(self, attempt: Attempt) -> None:
+        """Watch the deadline; one timer serves them all, set for the earliest."""
+        if attempt.deadline < self._next_deadline:
+            if self._deadline_timer is not None:
+                self._deadline_timer.cancel()
+            self._next_deadline = attempt.deadline
+            self._deadline_timer = self._loop.call_at(attempt.deadline, self._check_deadlines)
+
+    def hear(self, context: JobContext) -> None:
+        """A handler reported something; called in its thread."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop.call_soon_threadsafe(self._hear_here, context)
+        else:
+            self._hear_here(context)
+
+    def _hear_here(self, context: JobContext) -> None:
+        attempt = self._attempts.get(context.job_id)
+        if attempt is not None and attempt.context is context:
+            self._reporter.add(attempt)
+
+    # Claiming and settling.
+
+    async def _run_lane(self, lane: int) -> None:
+        while True:
+            while not self._has_call_to_make():
+                await self._rest()
+            async with self._locks[lane]:
+                outcomes, self._outcomes = self._outcomes, []
+                slots = self._slots_to_fill()
+                self._free -= slots
+                looks = self._looks
+                self._calls += 1
+                try:
+                    advance = await self._broker.advance(
+                        self.queue, self._runner_id, lane=lane, outcomes=outcomes, slots=slots
+                    )
+                except RunnerForgotten as error:
+                    self._claiming = False
+                    advance = Advance([], error.fenced)
+                    self._forgotten()
+                self._calls -= 1
+                self._take_note(advance, slots=slots, looks=looks)
+                if self._resting and self._has_call_to_make():
+                    # The next call is to be on its way (one turn to make it, one to write it) before
+                    # the jobs of this one run: then Redis works while they do.
+                    self._wake_lane()
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+                self._start(advance.claims)
+            if not self._claiming:
+                self._check_quiet()
+
+    def _has_call_to_make(self) -> bool:
+        # Two calls that only claim would be answered together, and then Redis and Python work in turns.
+        return bool(self._outcomes) or (
+            self._claiming and self._may_be_work and self._free > 0 and self._calls == 0
+        )
+
+    def _slots_to_fill(self) -> int:
+        if not self._claiming:
+            return 0
+        # Half of them: while one lane's jobs run, the other lane fetches the next.
+        return min(self._free, max(1, self.slots // LANES))
+
+    def _take_note(self, advance: Advance, *, slots: int, looks: int) -> None:
+        self._free += slots - len(advance.claims)
+        if len(advance.claims) < slots:
+            # Nothing is in line, and Redis will send word, unless it did so while this answer came.
+            if looks == self._looks:
+                self._may_be_work = False
+            self._look_when_due(advance.next_due)
+        else:
+            # A call that filled all its slots takes this runner off the list of idle ones.
+            self._may_be_work = True
+        for job_id in advance.fenced:
+            event(logger, logging.WARNING, "attempt.fenced", job=job_id, runner=self._runner_id)
+
+    def _start(self, claims: list[Claim]) -> None:
+        for claim in claims:
+            attempt = self._executor.accept(claim, owner=self)
+            self._attempts[claim.id] = attempt
+            if claim.crashes and self._trials.is_due(attempt):
+                self._trials.wait(attempt, self._begin)
+            else:
+                self._begin(attempt)
+
+    def _begin(self, attempt: Attempt) -> None:
+        # Its job's name for whoever looks at the tasks; and making up one would take longer.
+        attempt.task = asyncio.Task(self._executor.run(attempt, self), loop=self._loop, name=attempt.claim.id)
+
+    def end(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        """Settle what the attempt came to; the first word on it stands."""
+        if attempt.ended:
+            return
+        attempt.ended = True
+        if attempt.claim.crashes:
+            self._trials.withdraw(attempt)
+        if self._attempts.get(attempt.claim.id) is attempt:
+            del self._attempts[attempt.claim.id]
+        if attempt.left_behind is not None:
+            self.left_behind.add(attempt.left_behind)
+            attempt.left_behind.add_done_callback(self.left_behind.discard)
+        if outcome is None:
+            self._settle(None)
+            return
+        if type(outcome) is not Completed or logger.isEnabledFor(logging.DEBUG):
+            _log_outcome(attempt, outcome)
+        if attempt.context.has_news:
+            # The last progress and checkpoint are refused once the outcome is accepted: they go first.
+            self._reporter.add_last(attempt, outcome, then=self._settle)
+        else:
+            self._settle(outcome)
+
+    def _settle(self, outcome: Outcome | None) -> None:
+        self._free += 1
+        if outcome is not None:
+            self._outcomes.append(outcome)
+        if self._resting:
+            self._wake_lane()
+        if not self._claiming:
+            self._check_quiet()
+
+    def _look_when_due(self, seconds: float | None) -> None:
+        if self._due_timer is not None:
+            self._due_timer.cancel()
+        self._due_timer = None if seconds is None else self._loop.call_later(seconds, self.look)
+
+    async def _rest(self) -> None:
+        woken: asyncio.Future[None] = self._loop.create_future()
+        self._resting.append(woken)
+        await woken
+
+    def _wake_lane(self) -> None:
+        while self._resting:
+            woken = self._resting.popleft()
+            if not woken.done():
+                woken.set_result(None)
+                return
+
+    def _check_quiet(self) -> None:
+        # A lane that holds its lock is calling, or has an answer that is not in `_attempts` yet.
+        calling = any(lock.locked() for lock in self._locks)
+        waiting = self._outcomes or self._reporter.held_back()
+        if not (self._claiming or self._attempts or waiting or calling):
+            self._quiet.set()
+
+    # Stopping attempts.
+
+    def _stop_by_id(self, job_id: str, reason: StopReason) -> None:
+        attempt = self._attempts.get(job_id)
+        if attempt is not None:
+            self._stop(attempt, reason)
+
+    def _stop(self, attempt: Attempt, reason: StopReason) -> None:
+        if attempt.stopped is not None and reason != "fenced":
+            return
+        if reason == "fenced":
+            event(
+                logger,
+                logging.WARNING,
+                "attempt.fenced",
+                job=attempt.claim.id,
+                attempt=attempt.claim.attempt,
+                runner=self._runner_id,
+            )
+        attempt.stop(reason)
+        if not attempt.begun:
+            self.end(attempt, outcome_of_stop(attempt))
+            return
+        # Handlers get their grace from the executor; this is for those that do not end even then.
+        self._loop.call_later(self._stop_grace + 1.0, self._insist, attempt)
+
+    def _insist(self, attempt: Attempt) -> None:
+        if not attempt.ended and attempt.task is not None:
+            attempt.task.cancel()
+            self._loop.call_later(self._stop_grace, self._leave_behind, attempt)
+
+    def _leave_behind(self, attempt: Attempt) -> None:
+        if attempt.ended:
+            return
+        attempt.left_behind = attempt.task
+        event(
+            logger,
+            logging.ERROR,
+            "attempt.unstoppable",
+            job=attempt.claim.id,
+            kind=attempt.claim.kind,
+            attempt=attempt.claim.attempt,
+        )
+        self.end(attempt, outcome_of_stop(attempt))
+
+    def _check_deadlines(self) -> None:
+        now = self._loop.time()
+        self._deadline_timer = None
+        self._next_deadline = float("inf")
+        for attempt in list(self._attempts.values()):
+            if attempt.deadline <= now:
+                self._stop(attempt, "timed_out")
+            else:
+                self.set_deadline(attempt)
+
+
+def _log_outcome(attempt: Attempt, outcome: Outcome) -> None:
+    level, error, delay = logging.INFO, None, None
+    match outcome:
+        case Completed():
+            level, name = logging.DEBUG, "attempt.completed"
+        case Retrying():
+            name, error, delay = "attempt.retried", outcome.error, outcome.delay
+        case Failing():
+            level, name, error = logging.WARNING, "attempt.failed", outcome.error
+        case Crashing():
+            level, name, error = logging.WARNING, "attempt.crashed", outcome.error
+        case Cancelling():
+            name = "attempt.cancelled"
+        case Releasing():
+            name = "attempt.released"
+        case _:
+            assert_never(outcome)
+    event(
+        logger,
+        level,
+        name,
+        job=outcome.id,
+        kind=attempt.claim.kind,
+        attempt=outcome.attempt,
+        error=error.type if error else None,
+        title=error.title if error else None,
+        delay=delay,
+    )

@@ -1,0 +1,105 @@
+"""Puts the jobs of dead runners back in line, from the start of a worker to its end.
+
+Any number of workers do this at once: Redis hands out each job once. It looks at
+the truth from all sides: a runner that was seen to die, a runner without
+heartbeat, a job that is in no place where its state says it is. (A runner that
+has a job it does not know of gives it back itself; see Feed.reconcile.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from ..handling import runner_died
+from ..log import event
+from ..model import ErrorRecord, Releasing, State, split_job_id
+from ..store import Broker
+
+logger = logging.getLogger("queuecore.recovery")
+
+# A runner's own calls have lower numbers.
+BURIAL_LANE = 9
+FIRST_SWEEP_SECONDS = 30.0
+SWEEP_SECONDS = 3600.0
+SWEEP_PAUSE_SECONDS = 0.05
+
+
+class RecoveryManager:
+    """Recovers abandoned jobs of some queues.
+
+    Args:
+        ttl: how long a runner may be without heartbeat, in seconds.
+    """
+
+    def __init__(self, broker: Broker, *, queues: Sequence[str], ttl: float) -> None:
+        self._broker = broker
+        self._queues = queues
+        self._ttl = ttl
+        self._suspects: dict[str, set[str]] = {queue: set() for queue in queues}
+        self._suspected = {queue: asyncio.Event() for queue in queues}
+
+    async def run(self) -> None:
+        """Keep watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for queue in self._queues:
+                tasks.create_task(self._judge(queue))
+                tasks.create_task(self._keep_sweeping(queue))
+
+    async def bury(self, runner_id: str, reason: str, *, not_begun: Sequence[tuple[str, int]] = ()) -> None:
+        """Recover the jobs of a runner whose death was seen.
+
+        Args:
+            reason: the end of a sentence that begins with the runner: "was killed by signal 9".
+            not_begun: attempts, as (job id, number), that are given back unspent.
+        """
+        error = runner_died(reason)
+        for queue in self._queues:
+            outcomes = [Releasing(id, attempt) for id, attempt in not_begun if split_job_id(id)[0] == queue]
+            if outcomes:
+                await self._broker.advance(queue, runner_id, lane=BURIAL_LANE, outcomes=outcomes, slots=0)
+        await asyncio.gather(
+            *(self._recover(queue, runner_id, error, seen_dead=True) for queue in self._queues)
+        )
+
+    def suspect(self, queue: str, runner_ids: Sequence[str]) -> None:
+        """Recover the jobs of runners that have no heartbeat."""
+        self._suspects[queue].update(runner_ids)
+        self._suspected[queue].set()
+
+    async def _judge(self, queue: str) -> None:
+        suspects, suspected = self._suspects[queue], self._suspected[queue]
+        error = runner_died(f"gave no sign of life for {self._ttl:g} s")
+        while True:
+            await suspected.wait()
+            suspected.clear()
+            while suspects:
+                # Redis looks again: who has a heartbeat after all keeps its jobs.
+                await self._recover(queue, suspects.pop(), error, seen_dead=False)
+
+    async def _keep_sweeping(self, queue: str) -> None:
+        await asyncio.sleep(FIRST_SWEEP_SECONDS)
+        while True:
+            cursor = 0
+            while True:
+                cursor, repaired = await self._broker.sweep(queue, cursor)
+                for job_id in repaired:
+                    event(logger, logging.WARNING, "job.repaired", job=job_id)
+                if cursor == 0:
+                    break
+                await asyncio.sleep(SWEEP_PAUSE_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _recover(self, queue: str, runner_id: str, error: ErrorRecord, *, seen_dead: bool) -> None:
+        for job in await self._broker.recover(queue, runner_id, error, seen_dead=seen_dead):
+            event(
+                logger,
+                logging.WARNING if job.state is State.FAILED else logging.INFO,
+                "job.recovered",
+                job=job.id,
+                attempt=job.attempt,
+                state=job.state,
+                runner=runner_id,
+                reason=error.title,
+            )

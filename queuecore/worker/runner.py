@@ -1,0 +1,281 @@
+"""A runner: the event loop that claims, runs and settles jobs. `python -m queuecore.worker.runner FD`.
+
+FD is its end of a socket pair with its supervisor, which tells it what to do and
+beats the heart for it. User code runs here, so nothing that keeps jobs safe
+depends on this process being responsive, or alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Coroutine
+from typing import Any, assert_never
+
+from .. import log
+from ..execution import Executor, PoolOptions, ProcessPool, Threads
+from ..handling import Registry
+from ..model import RunnerInfo
+from ..processes import Channel, die_with_parent, receive_frame, send_frame
+from ..store import Broker
+from .control import Cancel, Drain, FromSupervisor, Log, Look, Pulse, Ready, Start, Unfit, from_supervisor
+from .feed import Feed
+from .trials import Trials
+
+logger = logging.getLogger("queuecore.runner")
+
+PULSE_SECONDS = 1.0
+RECONCILE_SECONDS = 30.0
+# How long the last outcomes may take to reach Redis at the end; what does not is recovered by others.
+LAST_CALL_SECONDS = 3.0
+# Looking for garbage after every 700 new objects costs a busy runner a tenth of its time.
+GARBAGE_THRESHOLD = 50_000
+
+
+def main() -> None:
+    """Serve the supervisor at the other end of the socket whose number is the only argument."""
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    start = receive_frame(sock, from_supervisor)
+    if not isinstance(start, Start):
+        sys.exit(1)
+    die_with_parent(start.parent_pid)
+    # The supervisor decides when to stop, also when a terminal or an init system signals all of us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    options = start.options
+    log.configure(level=options.log_level, format=options.log_format)
+    sys.path[:] = options.search_path
+    try:
+        registry = Registry.load(options.handlers)
+    except BaseException as error:
+        send_frame(sock, Unfit(f"the handlers cannot be loaded: {type(error).__name__}: {error}"))
+        raise
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
+    run_event_loop(_run_and_exit(Runner(start, registry), sock))
+
+
+async def _run_and_exit(runner: Runner, sock: socket.socket) -> None:
+    await runner.run(sock)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # At once: a handler that could not be stopped would keep the event loop and the interpreter waiting.
+    os._exit(0)
+
+
+def run_event_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run `main` to its end, on uvloop where that is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+class Runner:
+    """Serves its queues until it is told to drain, its supervisor is gone, or it was given up."""
+
+    def __init__(self, start: Start, registry: Registry) -> None:
+        self._id = start.runner_id
+        self._worker = start.worker
+        self._options = start.options
+        self._registry = registry
+        self._feeds: dict[str, Feed] = {}
+        self._drain = asyncio.Event()
+        self._grace_ends: asyncio.TimerHandle | None = None
+        self._grace_over = asyncio.Event()
+
+    async def run(self, sock: socket.socket) -> None:
+        """Claim and run jobs; returns when all are settled or given back."""
+        options = self._options
+        channel = await Channel.open(sock, from_supervisor, received=self._obey, closed=self._abandon)
+        broker = Broker.connect(options.redis_url, prefix=options.prefix, name=self._id)
+        pool = ProcessPool(
+            PoolOptions(
+                size=options.job_processes,
+                recycle=options.job_recycle,
+                memory_bytes=options.job_memory_bytes,
+                handlers=options.handlers,
+                search_path=options.search_path,
+                stop_grace=options.stop_grace,
+                max_result_bytes=options.max_result_bytes,
+                log_level=options.log_level,
+                log_format=options.log_format,
+            )
+        )
+        executor = Executor(
+            self._registry,
+            processes=pool,
+            threads=Threads(),
+            stop_grace=options.stop_grace,
+            max_result_bytes=options.max_result_bytes,
+        )
+        trials = Trials(channel.send)
+        for queue in options.queues:
+            self._feeds[queue] = Feed(
+                broker,
+                executor,
+                trials,
+                queue=queue,
+                runner_id=self._id,
+                slots=options.slots_of(queue),
+                stop_grace=options.stop_grace,
+                forgotten=self._be_forgotten,
+            )
+        async with asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(self._pulse(channel))]
+            registered = tasks.create_task(self._register(broker))
+            stop = tasks.create_task(self._drain.wait())
+            await asyncio.wait((registered, stop), return_when=asyncio.FIRST_COMPLETED)
+            if registered.done():
+                beside += [tasks.create_task(self._listen(broker, feed)) for feed in self._feeds.values()]
+                beside += [tasks.create_task(feed.run()) for feed in self._feeds.values()]
+                beside.append(tasks.create_task(self._reconcile()))
+                channel.send(Ready())
+                await stop
+                if await self._end_attempts():
+                    await self._unregister(broker)
+            registered.cancel()
+            stop.cancel()
+            for task in beside:
+                task.cancel()
+        await pool.close()
+        await broker.close()
+        channel.close()
+
+    async def _register(self, broker: Broker) -> None:
+        info = RunnerInfo(
+            id=self._id,
+            worker=self._worker,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            slots=sum(feed.slots for feed in self._feeds.values()),
+            started_ms=time.time_ns() // 1_000_000,
+        )
+        for queue in self._feeds:
+            await broker.register(queue, info, ttl=self._options.heartbeat_ttl)
+
+    async def _listen(self, broker: Broker, feed: Feed) -> None:
+        missed = asyncio.Event()
+        async with broker.listen(
+            feed.queue, self._id, work=feed.look, take=feed.take, cancel=feed.cancel, missed=missed.set
+        ):
+            while True:
+                await missed.wait()
+                missed.clear()
+                feed.look()
+                await feed.reconcile()
+
+    async def _reconcile(self) -> None:
+        while True:
+            await asyncio.sleep(RECONCILE_SECONDS)
+            for feed in self._feeds.values():
+                if feed.running():
+                    await feed.reconcile()
+
+    async def _pulse(self, channel: Channel) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + PULSE_SECONDS
+            await asyncio.sleep(PULSE_SECONDS)
+            oldest = [running[0] for feed in self._feeds.values() if (running := feed.running())]
+            longest = min(oldest, key=lambda attempt: attempt.accepted_at, default=None)
+            channel.send(
+                Pulse(
+                    running=sum(len(feed.running()) for feed in self._feeds.values()),
+                    lag=max(loop.time() - due, 0.0),
+                    longest_job=longest.claim.id if longest else "",
+                    longest_seconds=loop.time() - longest.accepted_at if longest else 0.0,
+                )
+            )
+            self._recycle_if_worn()
+
+    def _recycle_if_worn(self) -> None:
+        """End, to be replaced, once code that could not be stopped is all that is left, or too much of it."""
+        if self._drain.is_set():
+            return
+        stuck = sum(len(feed.left_behind) for feed in self._feeds.values())
+        crowded = any(len(feed.left_behind) * 4 >= feed.slots for feed in self._feeds.values())
+        busy = any(feed.running() for feed in self._feeds.values())
+        if stuck and (crowded or not busy):
+            log.event(logger, logging.WARNING, "runner.worn", runner=self._id, stuck=stuck)
+            self._begin_drain(self._options.grace)
+
+    # Ending.
+
+    def _obey(self, message: FromSupervisor) -> None:
+        match message:
+            case Look(queue):
+                if queue in self._feeds:
+                    self._feeds[queue].look()
+            case Cancel(job_id):
+                for feed in self._feeds.values():
+                    feed.cancel(job_id)
+            case Drain(grace):
+                self._begin_drain(grace)
+            case Log(level, format):
+                log.configure(level=level, format=format)
+            case Start():
+                pass  # it was the first message, and comes once
+            case _:
+                assert_never(message)
+
+    def _be_forgotten(self) -> None:
+        if not self._drain.is_set():
+            log.event(logger, logging.WARNING, "runner.forgotten", runner=self._id)
+        # Its jobs belong to others: what it still runs is given back only to be refused and counted.
+        self._begin_drain(0.0)
+
+    def _abandon(self) -> None:
+        # Without a supervisor nobody beats for this runner, and its jobs are recovered soon.
+        if not self._drain.is_set():
+            log.event(logger, logging.ERROR, "supervisor.lost", runner=self._id)
+            os._exit(1)
+
+    def _begin_drain(self, grace: float) -> None:
+        if self._grace_ends is not None:
+            self._grace_ends.cancel()
+        loop = asyncio.get_running_loop()
+        self._grace_ends = loop.call_later(grace, self._grace_over.set)
+        for feed in self._feeds.values():
+            feed.stop_claiming()
+        self._drain.set()
+
+    async def _end_attempts(self) -> bool:
+        """Let what runs end, or give it back; returns whether Redis knows what became of all of it."""
+        quiet = asyncio.gather(*(feed.quiet() for feed in self._feeds.values()))
+        over = asyncio.ensure_future(self._grace_over.wait())
+        await asyncio.wait((quiet, over), return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if not quiet.done():
+            for feed in self._feeds.values():
+                feed.release_all()
+            await asyncio.wait((quiet,), timeout=2 * self._options.stop_grace + LAST_CALL_SECONDS)
+        if not quiet.done():
+            quiet.cancel()
+            left = [attempt.claim.id for feed in self._feeds.values() for attempt in feed.running()]
+            log.event(logger, logging.ERROR, "runner.unsettled", runner=self._id, jobs=",".join(left) or None)
+        return quiet.done() and not quiet.cancelled()
+
+    async def _unregister(self, broker: Broker) -> None:
+        try:
+            async with asyncio.timeout(LAST_CALL_SECONDS):
+                for queue, feed in self._feeds.items():
+                    if await broker.unregister(queue, self._id):
+                        # A job that was handed over in the last moment.
+                        await feed.reconcile()
+                        await broker.unregister(queue, self._id)
+        except TimeoutError:
+            log.event(logger, logging.WARNING, "runner.unregistered", runner=self._id, reason="no answer")
+
+
+if __name__ == "__main__":
+    main()

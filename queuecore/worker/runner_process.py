@@ -1,0 +1,148 @@
+"""The supervisor's side of one runner: started, listened to, told what to do, killed if need be."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ..handling import exit_phrase
+from ..model import WorkerOptions
+from ..processes import Channel, child_environment
+from .control import Drain, FromRunner, FromSupervisor, Pulse, Ready, Start, Unfit, Waiting, from_runner
+
+_LONGEST_NAME = 12
+
+
+def new_runner_id(worker: str, number: int) -> str:
+    """Return an id that no other start of any runner has: names and process ids come back, this does not."""
+    short = re.sub(r"[^a-z0-9_]+", "-", worker.lower()).strip("-")[:_LONGEST_NAME] or "worker"
+    nonce = base64.b32encode(secrets.token_bytes(4)).decode().lower()[:6]
+    return f"{short}-{nonce}.{number % 10_000}"
+
+
+class RunnerProcess:
+    """One runner while it lives.
+
+    Attributes:
+        id: the runner's id, under which it is registered.
+        ready: whether it is registered and claims jobs.
+        draining: whether it was told to end.
+        unfit: why it cannot run, None as long as it can.
+        pulse: what it said of itself last.
+        waiting: attempts that it has claimed but not begun, (job id, number).
+        heard_of: whether it has said anything yet.
+        started_at, heard_at: on the event loop's clock.
+    """
+
+    def __init__(self, id: str, process: asyncio.subprocess.Process) -> None:
+        now = asyncio.get_running_loop().time()
+        self.id = id
+        self.pid = process.pid
+        self.ready = False
+        self.unfit: str | None = None
+        self.pulse = Pulse(running=0, lag=0.0)
+        self.waiting: list[tuple[str, int]] = []
+        self.started_at = now
+        self.heard_at = now
+        self.heard_of = False
+        self.draining = False
+        self.killed_for: str | None = None
+        self._process = process
+        self._channel: Channel | None = None
+        self._on_ready: Callable[[], None] | None = None
+
+    @classmethod
+    async def start(
+        cls, id: str, *, worker: str, options: WorkerOptions, on_ready: Callable[[], None]
+    ) -> RunnerProcess:
+        """Start a runner; `on_ready` is called when it has registered."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "queuecore.worker.runner",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                env=child_environment(),
+                # Out of the terminal's group: Ctrl-C is for the supervisor, which then tells its runners.
+                start_new_session=True,
+            )
+        started = cls(id, process)
+        started._on_ready = on_ready
+        started._channel = await Channel.open(
+            ours, from_runner, received=started._receive, closed=lambda: None
+        )
+        # Not as arguments: every user of the machine can read those, and the URL has a password.
+        started._channel.send(Start(id, worker, os.getpid(), options))
+        return started
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it was stopped (SIGSTOP, a debugger): it lives, but does nothing and may stay so."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return False
+        # The name before it is in parentheses and may hold anything.
+        return stat.rpartition(")")[2].split()[0] in "Tt"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    def tell(self, message: FromSupervisor) -> None:
+        """Send a control message."""
+        if isinstance(message, Drain):
+            self.draining = True
+        if self._channel is not None:
+            self._channel.send(message)
+
+    def kill(self, reason: str) -> None:
+        """Kill it, because of `reason`. Its job processes die with it."""
+        if self.alive:
+            self.killed_for = reason
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    async def wait(self) -> int:
+        """Return the exit code, negative for a signal, once the runner is gone."""
+        code = await self._process.wait()
+        if self._channel is not None:
+            self._channel.close()
+        return code
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it ended by itself and settled everything before."""
+        return self._process.returncode == 0
+
+    def reason(self) -> str:
+        """Return why it is gone, as the end of a sentence."""
+        return self.killed_for or exit_phrase(self._process.returncode or 0)
+
+    def _receive(self, message: FromRunner) -> None:
+        self.heard_at = asyncio.get_running_loop().time()
+        self.heard_of = True
+        match message:
+            case Ready():
+                self.ready = True
+                if self._on_ready is not None:
+                    self._on_ready()
+            case Unfit(reason):
+                self.unfit = reason
+            case Pulse():
+                self.pulse = message
+            case Waiting(attempts):
+                self.waiting = attempts

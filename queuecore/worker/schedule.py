@@ -1,0 +1,65 @@
+"""What happens by the clock: ended jobs go when their retention is over.
+
+(Delayed jobs and retries are promoted by every heartbeat and every claim.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..log import event
+from ..model import Retention
+from ..store import Broker
+
+logger = logging.getLogger("queuecore.schedule")
+
+PRUNE_SECONDS = 60.0
+PAGE = 100
+
+
+class Hooks(Protocol):
+    """What a worker does for the project around it."""
+
+    async def forget(self, job_ids: Sequence[str]) -> None:
+        """Remove what is kept for these jobs outside Redis: their files. Asked again if the worker dies."""
+
+
+class Pruner:
+    """Removes ended jobs whose retention is over, and before them what belongs to them.
+
+    Attributes:
+        retention: how long ended jobs are kept; may be changed at any time.
+    """
+
+    def __init__(
+        self, broker: Broker, *, queues: Sequence[str], retention: Retention, hooks: Hooks | None
+    ) -> None:
+        self.retention = retention
+        self._broker = broker
+        self._queues = queues
+        self._hooks = hooks
+
+    async def run(self) -> None:
+        """Prune now and every minute, until cancelled."""
+        while True:
+            for queue in self._queues:
+                removed = await self.prune(queue)
+                if removed:
+                    event(logger, logging.INFO, "jobs.pruned", queue=queue, count=removed)
+            await asyncio.sleep(PRUNE_SECONDS)
+
+    async def prune(self, queue: str) -> int:
+        """Remove all jobs of `queue` that are due to go. Returns how many went."""
+        removed = 0
+        while expired := await self._broker.expired(queue, self.retention, limit=PAGE):
+            # Files first: a job without files is asked for again, files without a job by nobody.
+            if self._hooks is not None:
+                await self._hooks.forget(expired)
+            gone = await self._broker.prune(queue, expired, self.retention)
+            removed += len(gone)
+            if not gone:
+                break
+        return removed

@@ -1,4 +1,0 @@
-"""A runner's whole conversation works on fakeredis too; the rest is in the slow tests beside."""
-
-# ruff: noqa: F403
-from tests.queue.test_scripts_advance import *

@@ -1,0 +1,183 @@
+"""The table of transitions, the headers of the Lua files, the broker and the documents say the same."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import lifecycle
+from queuecore.model import LINES, Outcome, State
+from queuecore.model.states import FINAL, TRANSITIONS
+from queuecore.store import Broker
+from queuecore.store import broker as broker_module
+from queuecore.store.keys import FIELDS, NAMES
+from queuecore.store.scripts import CALLED, LUA, header, scripts, source
+
+pytestmark = pytest.mark.docs
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS_PAGE = (ROOT / "docs" / "redis-keys.md").read_text("utf-8")
+
+FILES = {path.stem for path in LUA.glob("*.lua")}
+TABLE = {transition.name: transition for transition in TRANSITIONS}
+# Every script that ends or protects work passes at maxmemory; only these make new work and need not.
+REFUSED_WHEN_FULL = {"enqueue", "requeue"}
+# How an outcome's verb, as advance.lua knows it, is called by the runner.
+OUTCOMES = {
+    "complete": "Completed",
+    "retry": "Retrying",
+    "fail": "Failing",
+    "release": "Releasing",
+    "recover": "Crashing",
+    "stop": "Cancelling",
+}
+
+
+def used_by(script: str) -> set[str]:
+    return {part.strip() for part in header(script).get("uses", "").split(",") if part.strip()}
+
+
+def states_in(row: str) -> tuple[State, ...]:
+    return tuple(State(word) for word in re.findall(r"[a-z]+", row))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_transitions_header_repeats_its_row_of_the_table(name: str) -> None:
+    rows = header(name)
+
+    assert states_in(rows["from"]) == TABLE[name].sources
+    assert states_in(rows["to"]) == TABLE[name].targets
+
+
+@pytest.mark.parametrize("name", sorted(FILES - TABLE.keys()))
+def test_what_is_no_transition_does_not_claim_to_be_one(name: str) -> None:
+    assert header(name).keys().isdisjoint({"from", "to"})
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_every_file_begins_with_its_name(name: str) -> None:
+    assert source(name).startswith(f"-- {name}: ")
+
+
+def test_every_lua_file_is_called_or_used() -> None:
+    assert {"prelude", *CALLED}.union(*(used_by(script) for script in CALLED)) == FILES
+
+
+def test_every_transition_is_a_lua_file() -> None:
+    assert TABLE.keys() < FILES
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_called_scripts_say_what_they_take_and_answer(name: str) -> None:
+    assert {"KEYS", "ARGV", "reply", "flags"} <= header(name).keys()
+
+
+@pytest.mark.parametrize("name", sorted(FILES - {"prelude"}))
+def test_what_ends_or_protects_work_passes_at_maxmemory(name: str) -> None:
+    flags = header(name)["flags"]
+
+    assert flags == ("-" if name in REFUSED_WHEN_FULL else "allow-oom")
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_flags_become_a_first_line_on_servers_that_know_it(name: str) -> None:
+    new, old = scripts(shebang=True)[name], scripts(shebang=False)[name]
+
+    assert new.text.splitlines()[0] in ("#!lua", "#!lua flags=allow-oom")
+    assert not old.text.startswith("#!")
+    assert new.sha != old.sha
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_every_script_is_called_by_somebody(name: str) -> None:
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "queuecore" / "store").glob("*.py"))
+
+    assert f'"{name}"' in code
+
+
+def test_every_transition_has_a_method_or_an_outcome() -> None:
+    for name in TABLE:
+        if name in OUTCOMES:
+            assert OUTCOMES[name] in {outcome.__name__ for outcome in Outcome.__args__}  # type: ignore[attr-defined]
+        else:
+            # Claiming is a part of advancing, promoting a part of it and of the heartbeat.
+            method = {"claim": "advance", "promote": "heartbeat"}.get(name, name)
+            assert inspect.iscoroutinefunction(getattr(Broker, method))
+
+
+def test_the_verbs_of_outcomes_are_those_of_advance() -> None:
+    table = re.search(r"^  local verbs = \{(.*)\}$", source("advance"), re.MULTILINE)
+
+    assert table is not None
+    verbs = dict(re.findall(r"(\w+) = (\w+)", table[1]))
+    assert verbs == {verb: verb for verb in OUTCOMES if verb != "complete"}
+    assert OUTCOMES.keys() <= used_by("advance")
+    for verb, outcome in OUTCOMES.items():
+        assert re.search(rf"case {outcome}\(.*\):\s+return \"{verb}\", ", inspect.getsource(broker_module))
+
+
+def test_lua_knows_the_lines_in_the_same_order() -> None:
+    found = re.search(r"LINE_NAMES = \{(.*)\}", source("prelude"))
+
+    assert found is not None
+    assert re.findall(r"\w+", found[1]) == list(LINES)
+
+
+def test_final_states_lead_nowhere_but_to_requeue_and_prune() -> None:
+    leaving = {
+        transition.name for transition in TRANSITIONS for state in transition.sources if state in FINAL
+    }
+
+    assert leaving == {"requeue", "prune"}
+
+
+def test_every_state_can_be_reached_and_left() -> None:
+    assert {state for transition in TRANSITIONS for state in transition.targets} == set(State)
+    assert {state for transition in TRANSITIONS for state in transition.sources} == set(State)
+
+
+def test_the_page_of_the_lifecycle_is_up_to_date() -> None:
+    assert lifecycle.PAGE.read_text("utf-8") == lifecycle.page(), "run `python -m docs.lifecycle`"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_key_is_described(name: str) -> None:
+    row = re.search(rf"^\| {name} \| (.*) \|$", KEYS_PAGE, re.MULTILINE)
+
+    assert row is not None
+    key, kind, *rest = row[1].split(" | ")
+    assert f"`{NAMES[name]}" in key
+    assert kind.split()[0] in {"HASH", "LIST", "ZSET", "SET", "STRING", "channel"}
+    assert len(rest) == 4 if kind != "channel" else rest
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_of_a_job_is_described(name: str) -> None:
+    assert re.search(rf"^\| {name} \| `{FIELDS[name]}` \| .+ \|$", KEYS_PAGE, re.MULTILINE)
+
+
+def test_nothing_is_described_that_is_not_there() -> None:
+    described = set(re.findall(r"^\| ([A-Z_]+) \|", KEYS_PAGE, re.MULTILINE))
+
+    assert described == NAMES.keys() | FIELDS.keys()
+
+
+def test_every_counter_is_described() -> None:
+    code = "".join(source(name) for name in FILES)
+    counted = set(re.findall(r"count\('(\w+)'", code)) | {"failed", "cancelled"}
+    table = KEYS_PAGE.partition("## Counters")[2]
+
+    assert counted == {
+        word for row in re.findall(r"^\| ([a-z_, ]+) \|", table, re.MULTILINE) for word in row.split(", ")
+    } - {"counter"}
+
+
+def test_the_tour_names_every_module_of_the_queue() -> None:
+    page = (ROOT / "docs" / "internals.md").read_text("utf-8")
+    named = set(re.findall(r"`(\w+)`", page))
+
+    assert {"broker", "client", "connection", "events", "inspector", "keys", "queue", "scripts"} <= named
+    modules = {path.stem for path in (ROOT / "queuecore").rglob("*.py")}
+    for row in re.findall(r"^\| (`\w+`.*?) \|", page, re.MULTILINE):
+        assert set(re.findall(r"`(\w+)`", row)) <= modules
