@@ -18,3 +18,17 @@ def child_environment(*, without: Collection[str] = ()) -> dict[str, str]:
     inherited = variables.get("PYTHONPATH")
     variables["PYTHONPATH"] = package_parent + (os.pathsep + inherited if inherited else "")
     return variables
+
+
+class SavedEnvironment:
+    """The environment of this process as it was, to be put back."""
+
+    def __init__(self) -> None:
+        self._saved = dict(os.environb)
+
+    def put_back(self) -> None:
+        """Undo what has been set and removed since."""
+        # What lies beneath, since a comparison that decodes all variables takes fifty times as long.
+        if os.environ._data != self._saved:  # type: ignore[attr-defined]
+            os.environb.clear()
+            os.environb.update(self._saved)

@@ -1,0 +1,126 @@
+"""What becomes of the children that handlers fork: nothing of ours is theirs, none comes back to our code.
+
+A forked child is a copy of its process. Left alone it would go on where its handler
+was called: answer for its parent's job, run the coroutines of other jobs, take
+messages out of sockets that it shares. What a child does before it comes back, and
+a child that becomes another program, is the handler's own affair.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import signal
+import sys
+import threading
+import traceback
+from types import CodeType, FrameType
+from typing import Any, NoReturn
+
+# A descriptor is the whole process's, so the list of those that no child may hold is, too.
+_private: set[int] = set()
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+# Bound before a handler can put something else in their place.
+_exit = os._exit
+_close = os.close
+
+
+def keep_private(descriptor: int) -> None:
+    """Have `descriptor` closed in every child that a handler forks."""
+    _private.add(descriptor)
+
+
+def release_private(descriptor: int) -> None:
+    """Forget `descriptor`, before its number can come to mean something else."""
+    _private.discard(descriptor)
+
+
+class Home:
+    """The process in which attempts run, told from the children that handlers fork.
+
+    Attributes:
+        left: whether this is such a child.
+    """
+
+    def __init__(self) -> None:
+        self.left = False
+        self._loop_thread: int | None = None
+        self._handlers: dict[signal.Signals, Any] = {}
+        self._masks: dict[int, set[int | signal.Signals]] = {}
+
+    def guard(self, *, loop_thread: bool = False) -> None:
+        """Look after the forks of this process from now on. There is no way back; call it once.
+
+        Args:
+            loop_thread: whether an event loop that handlers share runs in the calling thread.
+        """
+        if loop_thread:
+            self._loop_thread = threading.get_ident()
+        self._handlers = {number: signal.getsignal(number) for number in _STOPPING}
+        os.register_at_fork(
+            before=self._hold_signals_back,
+            after_in_parent=self._let_signals_come,
+            after_in_child=self._enter_child,
+        )
+
+    def leave(self) -> NoReturn:
+        """End this child, which came back out of its handler."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, SystemExit):
+            traceback.print_exception(error)
+        _exit(0 if error is None else 1)
+
+    def _hold_signals_back(self) -> None:
+        # One to the child that came before its handlers are its own would be lost.
+        self._masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+
+    def _let_signals_come(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.pop(threading.get_ident()))
+
+    def _enter_child(self) -> None:
+        self.left = True
+        for descriptor in _private:
+            with contextlib.suppress(OSError):  # the handler closed it before
+                _close(descriptor)
+        # A signal to the child would be written into the socket that wakes its parent's event loop.
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == handler:
+                signal.signal(number, signal.SIG_DFL)
+        self._let_signals_come()
+        if threading.get_ident() == self._loop_thread:
+            _end_after_this_step()
+
+
+def _end_after_this_step() -> None:
+    """End this child when the step of the event loop that forked it ends: the next one may be another job's.
+
+    Nothing of ours is called between two steps, so the end is found by tracing the step's outermost
+    coroutine. Whatever is called meanwhile costs a call more, but for what multiprocessing runs:
+    that never comes back.
+    """
+    step: FrameType | None = None
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_flags & inspect.CO_COROUTINE:
+            step = frame
+        frame = frame.f_back
+    if step is None:
+        return
+    process = sys.modules.get("multiprocessing.process")
+    bootstrap: CodeType | None = process.BaseProcess._bootstrap.__code__ if process else None
+
+    def end(frame: FrameType, event: str, argument: object) -> Any:
+        if event == "return":
+            _exit(0)
+        return end
+
+    def enter(frame: FrameType, event: str, argument: object) -> None:
+        if frame.f_code is bootstrap:
+            sys.settrace(None)
+
+    step.f_trace = end
+    step.f_trace_lines = False
+    sys.settrace(enter)
