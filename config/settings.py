@@ -145,6 +145,16 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     slots: Annotated[
         int, Option("Jobs that one runner has in hand at most.", at_least=1, at_most=100_000)
     ] = 100
+    runner_memory_bytes: Annotated[
+        int,
+        Option(
+            "Memory that one runner may hold. One that holds more is replaced: its jobs have `grace` to end, "
+            "and count as crashed then.",
+            unit="bytes",
+            at_least=128 * MIB,
+            at_most=1 << 44,
+        ),
+    ] = 2 * GIB
     job_processes: Annotated[
         int,
         Option(

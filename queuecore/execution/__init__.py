@@ -4,12 +4,15 @@ An attempt goes in as a claim and comes out as an outcome, whatever the handler 
 """
 
 from .executor import Attempt, Executor, StopReason, outcome_of_stop
-from .process_pool import PoolOptions, ProcessPool
+from .loop_watch import LoopWatch
+from .pooled_process import PoolOptions
+from .process_pool import ProcessPool
 from .threads import Threads
 
 __all__ = [
     "Attempt",
     "Executor",
+    "LoopWatch",
     "PoolOptions",
     "ProcessPool",
     "StopReason",

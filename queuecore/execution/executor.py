@@ -9,24 +9,23 @@ is given there decides the outcome. Nothing here speaks to Redis.
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextvars
 from typing import Any, Literal, Protocol, assert_never
 
 import msgspec
 
 from ..handling import (
     DEFAULT_RETRIES,
-    UNEXPECTED,
     Failure,
     Handler,
     JobContext,
     ProgressMeter,
     Registry,
-    describe,
     encode_result,
+    forget_frames,
+    runner_died,
     timed_out,
 )
-from ..log import event
 from ..model import (
     MAX_RESULT_BYTES,
     Backoff,
@@ -38,16 +37,20 @@ from ..model import (
     Outcome,
     Releasing,
     Retrying,
+    seconds,
 )
-from .job_messages import Raised, Returned, Stopped
-from .process_pool import Died, ProcessPool
+from ..processes import Home
+from .job_messages import Raised, Returned
+from .pooled_process import Died
+from .process_pool import ProcessPool
+from .raised import classify
 from .threads import Threads
-
-logger = logging.getLogger("queuecore.executor")
+from .variables import Variables
 
 # cancelled: asked for by somebody · timed out · drained: the runner stops, the attempt is given back ·
-# fenced: the job belongs to another attempt by now, so nobody wants the outcome
-StopReason = Literal["cancelled", "timed_out", "drained", "fenced"]
+# outgrown: the runner holds too much memory, this attempt's perhaps · fenced: the job belongs to another
+# attempt by now, so nobody wants the outcome
+StopReason = Literal["cancelled", "timed_out", "drained", "outgrown", "fenced"]
 
 
 class Attempt(msgspec.Struct, eq=False):
@@ -108,6 +111,7 @@ class Executor:
         threads: where handlers with runs="thread" run.
         stop_grace: seconds that a handler has to end after it was asked to.
         max_result_bytes: of what a handler returns, as it is stored.
+        home: this process, where its forks are looked after.
     """
 
     def __init__(
@@ -118,20 +122,27 @@ class Executor:
         threads: Threads,
         stop_grace: float,
         max_result_bytes: int = MAX_RESULT_BYTES,
+        home: Home | None = None,
     ) -> None:
         self._registry = registry
         self._processes = processes
         self._threads = threads
         self._stop_grace = stop_grace
         self._max_result_bytes = max_result_bytes
+        self._home = home or Home()
+        self._variables = Variables()
         self._now = asyncio.get_running_loop().time
 
     def accept(self, claim: Claim, *, owner: Owner) -> Attempt:
         """Return the attempt for a claim."""
         handler = self._registry.get(claim.kind)
-        context = JobContext(claim.id, claim.attempt, claim.kind, claim.checkpoint, owner.hear)
+        context = JobContext(claim.id, claim.attempt, claim.kind, claim.checkpoint, owner.hear, self._home)
         timeout = claim.timeout if claim.timeout is not None or handler is None else handler.timeout
         return Attempt(claim, handler, context, timeout, self._now())
+
+    def fresh_variables(self) -> contextvars.Context:
+        """Return the context variables that an attempt is to begin with, whatever others have set."""
+        return self._variables.fresh()
 
     async def run(self, attempt: Attempt, owner: Owner) -> None:
         """Run the attempt to its end and tell its owner what it came to.
@@ -154,6 +165,8 @@ class Executor:
                     result = await handler.invoke(attempt.context, arguments)
                 else:
                     result = await self._run_in_thread(attempt, handler, arguments)
+                if self._home.left:
+                    self._home.leave()
                 if attempt.stopped is None or attempt.stopped == "drained":
                     encoded = encode_result(result, limit=self._max_result_bytes)
                     outcome = Completed(claim.id, claim.attempt, encoded)
@@ -161,6 +174,8 @@ class Executor:
                     # It took no notice of being stopped, or too late: others were told that it ended.
                     outcome = outcome_of_stop(attempt)
         except BaseException as error:
+            if self._home.left:
+                self._home.leave()
             outcome = _outcome_of_error(attempt, error)
         owner.end(attempt, outcome)
 
@@ -193,9 +208,6 @@ class Executor:
                 return _outcome_of_failure(attempt, failure)
             case Died(error):
                 return Crashing(claim.id, claim.attempt, error)
-            case Stopped():
-                # Stopped by someone else than us: an operator's SIGTERM to the process.
-                return Releasing(claim.id, claim.attempt)
             case _:
                 assert_never(ended)
 
@@ -207,20 +219,9 @@ class Executor:
 
 def _outcome_of_error(attempt: Attempt, error: BaseException) -> Outcome | None:
     if attempt.stopped is not None:
+        forget_frames(error)
         return outcome_of_stop(attempt)
-    failure = describe(error)
-    if failure.error.type == UNEXPECTED:
-        claim = attempt.claim
-        event(
-            logger,
-            logging.WARNING,
-            "handler.raised",
-            exc_info=error,
-            job=claim.id,
-            kind=claim.kind,
-            attempt=claim.attempt,
-        )
-    return _outcome_of_failure(attempt, failure)
+    return _outcome_of_failure(attempt, classify(error, attempt.claim))
 
 
 def outcome_of_stop(attempt: Attempt) -> Outcome | None:
@@ -231,6 +232,8 @@ def outcome_of_stop(attempt: Attempt) -> Outcome | None:
             return Cancelling(claim.id, claim.attempt)
         case "drained":
             return Releasing(claim.id, claim.attempt)
+        case "outgrown":
+            return Crashing(claim.id, claim.attempt, runner_died("held more memory than it may"))
         case "timed_out":
             return _outcome_of_failure(attempt, timed_out(attempt.timeout or 0.0), outcome="timed_out")
         case "fenced" | None:
@@ -250,9 +253,16 @@ def _outcome_of_failure(
         return Failing(claim.id, claim.attempt, failure.error, outcome)
     delay = failure.delay
     if delay is None:
-        backoff = handler.backoff if handler is not None else Backoff()
-        delay = backoff.delay(claim.failures + 1)
+        delay = _delay_by_backoff(handler, claim.failures + 1)
     return Retrying(claim.id, claim.attempt, delay, failure.error, outcome)
+
+
+def _delay_by_backoff(handler: Handler[..., Any] | None, failures: int) -> float:
+    backoff = handler.backoff if handler is not None else Backoff()
+    try:
+        return seconds(backoff.delay(failures), name="the delay of the backoff")
+    except Exception:  # of a handler's own making, or by a random number that is none any more
+        return Backoff().ceiling(failures)
 
 
 def _ignore_result(call: asyncio.Future[Any]) -> None:

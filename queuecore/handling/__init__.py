@@ -3,16 +3,18 @@
 Nothing here speaks to Redis, so a handler can be called and tested without a queue.
 """
 
-from .context import JobContext, News
+from .context import MAX_LOG_LINE_CHARACTERS, MAX_LOG_LINES_KEPT, JobContext, News
 from .failures import (
-    OUT_OF_MEMORY,
     UNEXPECTED,
     Failure,
     describe,
     encode_result,
     exit_phrase,
+    forget_frames,
+    is_exhaustion,
+    process_broken,
     process_died,
-    retry_with_more_room,
+    process_stopped,
     runner_died,
     timed_out,
 )
@@ -21,7 +23,8 @@ from .registry import DEFAULT_RETRIES, Handler, Registry, handler
 
 __all__ = [
     "DEFAULT_RETRIES",
-    "OUT_OF_MEMORY",
+    "MAX_LOG_LINES_KEPT",
+    "MAX_LOG_LINE_CHARACTERS",
     "UNEXPECTED",
     "Failure",
     "Handler",
@@ -32,9 +35,12 @@ __all__ = [
     "describe",
     "encode_result",
     "exit_phrase",
+    "forget_frames",
     "handler",
+    "is_exhaustion",
+    "process_broken",
     "process_died",
-    "retry_with_more_room",
+    "process_stopped",
     "runner_died",
     "timed_out",
 ]

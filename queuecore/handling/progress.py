@@ -6,10 +6,13 @@ next to nothing and all kinds of handlers show the same honest numbers.
 """
 
 import math
+import operator
+import reprlib
+from typing import Any
 
 import msgspec
 
-from ..model import Progress, Step
+from ..model import Progress, Step, text_of
 
 # A running job never shows 100 %: that is said only by a result that can be had.
 LARGEST_FRACTION = 0.999
@@ -17,6 +20,11 @@ LARGEST_FRACTION = 0.999
 EVIDENCE_SECONDS = 2.0
 EVIDENCE_FRACTION = 0.02
 HALF_LIFE_SECONDS = 10.0
+
+LONGEST_UNIT = 40  # characters
+LONGEST_STEP_NAME = 100
+LONGEST_MESSAGE = 500
+MOST_STEPS = 1_000_000
 
 
 class ProgressReport(msgspec.Struct, frozen=True, array_like=True):
@@ -28,6 +36,63 @@ class ProgressReport(msgspec.Struct, frozen=True, array_like=True):
     message: str = ""
     step: Step | None = None
     fraction: float | None = None
+
+
+def checked_report(
+    done: Any, total: Any, unit: Any, message: Any, step: Any, fraction: Any
+) -> ProgressReport:
+    """Return what a handler reports, in plain types that can be stored, with its texts cut to a fit length.
+
+    Raises:
+        TypeError, ValueError: something is not what it must be; the message names it.
+    """
+    return ProgressReport(
+        done if type(done) is float else _number("done", done),
+        total if total is None or type(total) is float else _number("total", total),
+        checked_text("unit", unit, limit=LONGEST_UNIT),
+        checked_text("message", message, limit=LONGEST_MESSAGE),
+        None if step is None else _checked_step(step),
+        fraction if fraction is None or type(fraction) is float else _number("fraction", fraction),
+    )
+
+
+def checked_text(name: str, value: Any, *, limit: int) -> str:
+    """Return `value`, a text, as one of at most `limit` characters.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {reprlib.repr(value)}, it must be a text (str)")
+    text = value if type(value) is str else text_of(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _number(name: str, value: Any) -> float:
+    # Numbers of other libraries are numbers, too, but have no form in msgpack; texts like "0.5" are not.
+    if not isinstance(value, str | bytes | bytearray):
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise TypeError(f"{name} is {reprlib.repr(value)}, it must be a number")
+
+
+def _checked_step(step: Any) -> Step:
+    if not isinstance(step, Step):
+        raise TypeError(f"step is {reprlib.repr(step)}, it must be a Step: Step('reading', 1, 3)")
+    name = checked_text("the step's name", step.name, limit=LONGEST_STEP_NAME)
+    return Step(name, _count("the step's index", step.index), _count("the step's count", step.count))
+
+
+def _count(name: str, value: Any) -> int:
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {reprlib.repr(value)}, it must be a whole number") from None
+    if not 0 <= count <= MOST_STEPS:
+        raise ValueError(f"{name} is {reprlib.repr(value)}, it must be between 0 and {MOST_STEPS}")
+    return count
 
 
 class ProgressMeter:

@@ -3,6 +3,7 @@
 The bottom floor: everything else speaks in these words, and they know of nothing else.
 """
 
+from .durations import seconds
 from .errors import (
     BrokerUnavailable,
     HandlerError,
@@ -19,6 +20,7 @@ from .errors import (
     RunnerForgotten,
     StateConflict,
     UnknownKind,
+    text_of,
 )
 from .ids import QUEUE_NAME, TOKEN_LENGTH, new_job_id, new_token, new_tokens, split_job_id
 from .job import (
@@ -123,5 +125,7 @@ __all__ = [
     "new_token",
     "new_tokens",
     "read_spec",
+    "seconds",
     "split_job_id",
+    "text_of",
 ]

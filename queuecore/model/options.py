@@ -21,6 +21,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         processes: how many runners.
         slots: jobs that one runner runs at once for one queue.
         queue_slots: the same for single queues; `process` has `job_processes` by default.
+        runner_memory_bytes: resident memory of a runner above which it is replaced, 0 for no limit.
         job_processes: job processes of one runner.
         job_memory_bytes: address space of a job process, 0 for no limit.
         job_recycle: jobs that a job process runs before another takes its place.
@@ -43,6 +44,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = 1
     slots: int = 100
     queue_slots: dict[str, int] = {}
+    runner_memory_bytes: int = 2 * 1024**3
     job_processes: int = 1
     job_memory_bytes: int = 2 * 1024**3
     job_recycle: int = 100

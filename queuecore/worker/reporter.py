@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
+from time import monotonic, time_ns
 
 from ..execution import Attempt, StopReason
 from ..handling import ProgressMeter
+from ..log import event
 from ..model import Outcome, ProgressUpdate
 from ..store import Broker
 
@@ -32,6 +33,7 @@ class Reporter:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._attempts: dict[Attempt, None] = {}
+        self._writing: dict[Attempt, None] = {}
         self._last: list[tuple[Attempt, Outcome, _Then]] = []
         self._under_way: list[tuple[Attempt, Outcome, _Then]] = []
         self._something = asyncio.Event()
@@ -41,6 +43,10 @@ class Reporter:
         """Write the attempt's news with the next call."""
         self._attempts[attempt] = None
         self._something.set()
+
+    def owes(self, attempt: Attempt) -> bool:
+        """Return whether the attempt has said something that is not written yet."""
+        return attempt.context.has_news or attempt in self._writing
 
     def add_last(self, attempt: Attempt, outcome: Outcome, *, then: _Then) -> None:
         """Write the last news of an attempt at once, and only `then` settle its outcome."""
@@ -69,9 +75,12 @@ class Reporter:
         attempts, self._attempts = self._attempts, {}
         for attempt, _, _ in self._under_way:
             attempts[attempt] = None
-        now, now_ms = time.monotonic(), time.time_ns() // 1_000_000
+        self._writing = attempts
+        now, now_ms = monotonic(), time_ns() // 1_000_000
         updates = [
-            _update(attempt, now=now, now_ms=now_ms) for attempt in attempts if attempt.context.has_news
+            update
+            for attempt in attempts
+            if attempt.context.has_news and (update := _update(attempt, now=now, now_ms=now_ms)) is not None
         ]
         if updates:
             reply = await self._broker.progress(self._queue, updates)
@@ -79,16 +88,21 @@ class Reporter:
                 self._stop(job_id, "fenced")
             for job_id in reply.cancelled:
                 self._stop(job_id, "cancelled")
+        self._writing = {}
         ended, self._under_way = self._under_way, []
         for _, outcome, then in ended:
             then(outcome)
 
 
-def _update(attempt: Attempt, *, now: float, now_ms: int) -> ProgressUpdate:
-    news = attempt.context.take_news()
-    progress = None
-    if news.progress is not None:
-        if attempt.meter is None:
-            attempt.meter = ProgressMeter()
-        progress = attempt.meter.measure(news.progress, now=now, now_ms=now_ms)
+def _update(attempt: Attempt, *, now: float, now_ms: int) -> ProgressUpdate | None:
+    try:
+        news = attempt.context.take_news()
+        progress = None
+        if news.progress is not None:
+            if attempt.meter is None:
+                attempt.meter = ProgressMeter()
+            progress = attempt.meter.measure(news.progress, now=now, now_ms=now_ms)
+    except Exception as error:  # whatever one attempt says, the others' news are written
+        event(logger, logging.ERROR, "progress.unreadable", exc_info=error, job=attempt.claim.id)
+        return None
     return ProgressUpdate(attempt.claim.id, attempt.claim.attempt, progress, news.checkpoint, news.log)

@@ -19,10 +19,21 @@ from collections.abc import Coroutine
 from typing import Any, assert_never
 
 from .. import log
-from ..execution import Executor, PoolOptions, ProcessPool, Threads
+from ..execution import Executor, LoopWatch, PoolOptions, ProcessPool, StopReason, Threads
 from ..handling import Registry
 from ..model import RunnerInfo
-from ..processes import Channel, die_with_parent, receive_frame, send_frame
+from ..processes import (
+    Channel,
+    Home,
+    MemoryGauge,
+    adopt_socket,
+    close_inherited,
+    die_with_parent,
+    ignore_signals,
+    receive_frame,
+    release_memory,
+    send_frame,
+)
 from ..store import Broker
 from .control import Cancel, Drain, FromSupervisor, Log, Look, Pulse, Ready, Start, Unfit, from_supervisor
 from .feed import Feed
@@ -40,14 +51,16 @@ GARBAGE_THRESHOLD = 50_000
 
 def main() -> None:
     """Serve the supervisor at the other end of the socket whose number is the only argument."""
-    sock = socket.socket(fileno=int(sys.argv[1]))
+    sock = adopt_socket(int(sys.argv[1]))
+    close_inherited(but=(sock.fileno(),))
     start = receive_frame(sock, from_supervisor)
     if not isinstance(start, Start):
         sys.exit(1)
     die_with_parent(start.parent_pid)
     # The supervisor decides when to stop, also when a terminal or an init system signals all of us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ignore_signals(signal.SIGINT, signal.SIGTERM)
+    # What handlers print is not to be lost with this process.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is the one Python starts with
     options = start.options
     log.configure(level=options.log_level, format=options.log_format)
     sys.path[:] = options.search_path
@@ -59,10 +72,13 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
-    run_event_loop(_run_and_exit(Runner(start, registry), sock))
+    home = Home()
+    home.guard(loop_thread=True)
+    run_event_loop(_run_and_exit(Runner(start, registry, home), sock))
 
 
 async def _run_and_exit(runner: Runner, sock: socket.socket) -> None:
+    LoopWatch(seized=sys.stderr).start()
     await runner.run(sock)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -83,15 +99,18 @@ def run_event_loop(main: Coroutine[Any, Any, None]) -> None:
 class Runner:
     """Serves its queues until it is told to drain, its supervisor is gone, or it was given up."""
 
-    def __init__(self, start: Start, registry: Registry) -> None:
+    def __init__(self, start: Start, registry: Registry, home: Home) -> None:
         self._id = start.runner_id
         self._worker = start.worker
         self._options = start.options
         self._registry = registry
+        self._home = home
+        self._memory = MemoryGauge()
         self._feeds: dict[str, Feed] = {}
         self._drain = asyncio.Event()
         self._grace_ends: asyncio.TimerHandle | None = None
         self._grace_over = asyncio.Event()
+        self._left_over: StopReason = "drained"
 
     async def run(self, sock: socket.socket) -> None:
         """Claim and run jobs; returns when all are settled or given back."""
@@ -114,9 +133,10 @@ class Runner:
         executor = Executor(
             self._registry,
             processes=pool,
-            threads=Threads(),
+            threads=Threads(self._home),
             stop_grace=options.stop_grace,
             max_result_bytes=options.max_result_bytes,
+            home=self._home,
         )
         trials = Trials(channel.send)
         for queue in options.queues:
@@ -196,17 +216,31 @@ class Runner:
                     longest_seconds=loop.time() - longest.accepted_at if longest else 0.0,
                 )
             )
-            self._recycle_if_worn()
+            if not self._drain.is_set():
+                self._recycle_if_worn()
+                self._recycle_if_outgrown()
 
     def _recycle_if_worn(self) -> None:
         """End, to be replaced, once code that could not be stopped is all that is left, or too much of it."""
-        if self._drain.is_set():
-            return
         stuck = sum(len(feed.left_behind) for feed in self._feeds.values())
         crowded = any(len(feed.left_behind) * 4 >= feed.slots for feed in self._feeds.values())
         busy = any(feed.running() for feed in self._feeds.values())
         if stuck and (crowded or not busy):
             log.event(logger, logging.WARNING, "runner.worn", runner=self._id, stuck=stuck)
+            self._begin_drain(self._options.grace)
+
+    def _recycle_if_outgrown(self) -> None:
+        """End, to be replaced, when memory is held that nothing gives back."""
+        limit = self._options.runner_memory_bytes
+        if not limit or self._memory.read().resident <= limit:
+            return
+        release_memory()
+        if (resident := self._memory.read().resident) > limit:
+            log.event(
+                logger, logging.WARNING, "runner.outgrown", runner=self._id, bytes=resident, limit=limit
+            )
+            # Given back unspent, whoever fills the memory would do so for ever.
+            self._left_over = "outgrown"
             self._begin_drain(self._options.grace)
 
     # Ending.
@@ -257,7 +291,7 @@ class Runner:
         over.cancel()
         if not quiet.done():
             for feed in self._feeds.values():
-                feed.release_all()
+                feed.stop_all(self._left_over)
             await asyncio.wait((quiet,), timeout=2 * self._options.stop_grace + LAST_CALL_SECONDS)
         if not quiet.done():
             quiet.cancel()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..handling import exit_phrase
 from ..model import WorkerOptions
-from ..processes import Channel, child_environment
+from ..processes import Channel, child_environment, end_session
 from .control import Drain, FromRunner, FromSupervisor, Pulse, Ready, Start, Unfit, Waiting, from_runner
 
 _LONGEST_NAME = 12
@@ -119,6 +119,8 @@ class RunnerProcess:
     async def wait(self) -> int:
         """Return the exit code, negative for a signal, once the runner is gone."""
         code = await self._process.wait()
+        # Its job processes, and what handlers have started.
+        end_session(self.pid)
         if self._channel is not None:
             self._channel.close()
         return code
