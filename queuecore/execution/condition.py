@@ -22,7 +22,7 @@ from typing import Final
 from ..processes import (
     DescriptorGauge,
     MemoryGauge,
-    SavedEnvironment,
+    Surroundings,
     has_children,
     release_memory,
 )
@@ -57,9 +57,6 @@ _LIMITS: Final = (
 )
 
 # Bound before a handler can put something else in their place.
-_chdir = os.chdir
-_getcwd = os.getcwd
-_umask = os.umask
 _fstat = os.fstat
 _getsignal = signal.getsignal
 _getitimer = signal.getitimer
@@ -83,10 +80,7 @@ class Condition:
         self._memory_gauge = MemoryGauge()
         self._descriptor_gauge = DescriptorGauge()
         self._resident_allowed, self._size_allowed = _allowances(memory_bytes)
-        self._directory = _here()
-        self._environment = SavedEnvironment()
-        self._umask = _umask(0o077)
-        _umask(self._umask)
+        self._surroundings = Surroundings()
         # Measured last, with all of the above in place.
         self._aspects = {
             "threads": self._threads,
@@ -110,10 +104,7 @@ class Condition:
 
     def _put_back(self) -> tuple[str, ...]:
         left = [name for name, look in self._aspects.items() if look() != self._began[name]]
-        if not self._is_directory_back():
-            left.append("directory")
-        self._environment.put_back()
-        _umask(self._umask)
+        self._surroundings.put_back()
         if self._descriptor_gauge.read() > self._descriptors + DESCRIPTORS_ALLOWED:
             left.append("descriptors")
         if self._is_memory_left() and not left:
@@ -121,14 +112,6 @@ class Condition:
             if self._is_memory_left():
                 left.append("memory")
         return tuple(left)
-
-    def _is_directory_back(self) -> bool:
-        try:
-            if _here() != self._directory:
-                _chdir(self._directory)
-        except OSError:
-            return False
-        return True
 
     def _is_memory_left(self) -> bool:
         now = self._memory_gauge.read()
@@ -146,13 +129,6 @@ def _allowances(memory_bytes: int) -> tuple[int, float]:
     if not memory_bytes:
         return RESIDENT_ALLOWED, float("inf")
     return max(memory_bytes // RESIDENT_PART, LEAST_ALLOWED), memory_bytes / SIZE_PART
-
-
-def _here() -> str:
-    try:
-        return _getcwd()
-    except OSError:
-        return ""  # it was removed
 
 
 def _signals() -> object:

@@ -25,6 +25,7 @@ from typing import Any, NoReturn, TextIO
 
 from .. import log
 from ..handling import Handler, JobContext, Registry, encode_result, forget_frames, is_exhaustion
+from ..model import MAX_ERROR_CHARS, text_of
 from ..processes import (
     Home,
     adopt_orphans,
@@ -40,7 +41,7 @@ from .interruption import Interrupted, Interruption
 from .job_messages import Ended, Raised, Ready, Returned, Run, Setup, Stopped, Unfit
 from .raised import classify
 from .runner_line import RunnerLine
-from .variables import Variables
+from .variables import remember_variables
 
 # What one attempt may write into the log of the worker.
 LOG_LINES = 1_000
@@ -82,7 +83,7 @@ def _serve(line: RunnerLine, output: int) -> None:
     try:
         registry = Registry.load(setup.handlers)
     except BaseException as error:
-        line.send(Unfit(f"the handlers cannot be loaded: {error}"))
+        line.send(Unfit(f"the handlers cannot be loaded: {text_of(error)[:MAX_ERROR_CHARS]}"))
         raise
     _redirect_output(output)
     _limit_memory(setup.memory_bytes)
@@ -139,13 +140,13 @@ class JobProcess:
         ignore_signals(signal.SIGINT)
         self._home.guard()
         flush = _output_flusher()
-        variables = Variables()
+        fresh_variables = remember_variables()
         condition = Condition(memory_bytes=self._memory_bytes, own_threads=lambda: self._line.threads)
         self._line.send(Ready())
         fit = True
         while fit:
             request = self._next_request()
-            outcome = self._run(request, variables.fresh())
+            outcome = self._run(request, fresh_variables())
             self._close_log(request)
             flush()
             left = condition.put_back()

@@ -13,7 +13,8 @@ from types import FrameType
 from typing import TextIO
 
 from ..log import event
-from .executor import Attempt, Executor
+from .attempt import Attempt
+from .executor import Executor
 
 logger = logging.getLogger("queuecore.loop_watch")
 

@@ -25,8 +25,6 @@ from ..processes import (
     child_environment,
     end_family,
     end_group,
-    keep_private,
-    release_private,
 )
 from .job_messages import (
     Ended,
@@ -41,16 +39,13 @@ from .job_messages import (
     Unfit,
     from_process,
 )
-from .output import Printed
+from .output import Output
 
 logger = logging.getLogger("queuecore.pooled_process")
 
 START_SECONDS = 60.0
 # A process that has hung up is gone in a moment, or it does not mean to go.
 DEATH_SECONDS = 1.0
-OUTPUT_SECONDS = 0.002
-# The pipe holds no more; what comes beyond it is another attempt's, or nobody's.
-_PIPE_BYTES = 64 * 1024
 
 # What a job could use to reach the queue behind its context's back.
 SECRET_VARIABLES = frozenset({"REDIS_URL", "QUEUECORE_REDIS_URL"})
@@ -108,9 +103,7 @@ class PooledProcess:
         self._attempt: tuple[str, int] | None = None
         self._ended: asyncio.Future[Ended | None] | None = None
         self._heard: Callable[[News], None] | None = None
-        self._output = output
-        self._printed = Printed()
-        self._pause: asyncio.TimerHandle | None = None
+        self._output = Output(output, self._hear_printed)
         self._broken: str | None = None
         self._hung_up = False
         self._stopping = False
@@ -139,7 +132,6 @@ class PooledProcess:
             theirs.close()
             os.close(their_output)
         started = cls(process, stop_grace=options.stop_grace, output=output)
-        started._listen_to_output()
         started._channel = await Channel.open(
             ours, from_process, received=started._receive, closed=started._hang_up
         )
@@ -212,7 +204,7 @@ class PooledProcess:
             end_group(self.pid)
         if self._channel is not None:
             self._channel.close()
-        self._close_output()
+        self._output.close()
 
     async def wait(self) -> int:
         """Return the exit code, negative for a signal, once the process is gone."""
@@ -276,7 +268,7 @@ class PooledProcess:
         if self._broken is None:
             self._broken = what
             event(logger, logging.ERROR, "process.broken", pid=self.pid, reason=what)
-            self._read_output()
+            self._output.flush()
             self.kill()
 
     def _hang_up(self) -> None:
@@ -290,8 +282,7 @@ class PooledProcess:
 
     def _end_attempt(self, ended: Ended | None) -> None:
         # What it printed was written before it ended, and is there.
-        self._read_output()
-        self._tell_printed(self._printed.finish())
+        self._output.flush()
         self._attempt = None
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(ended)
@@ -302,46 +293,7 @@ class PooledProcess:
         if self._heard is not None:
             self._heard(news)
 
-    # What it prints.
-
-    def _listen_to_output(self) -> None:
-        os.set_blocking(self._output, False)
-        keep_private(self._output)
-        self._loop.add_reader(self._output, self._hear_output)
-
-    def _hear_output(self) -> None:
-        if self._read_output() < _PIPE_BYTES // 2 and self._output >= 0:
-            # Whoever prints line by line is heard some lines at a time.
-            self._loop.remove_reader(self._output)
-            self._pause = self._loop.call_later(OUTPUT_SECONDS, self._listen_again)
-
-    def _listen_again(self) -> None:
-        self._loop.add_reader(self._output, self._hear_output)
-
-    def _read_output(self) -> int:
-        """Take what there is; return how many bytes it was."""
-        if self._output < 0:
-            return 0
-        try:
-            data = os.read(self._output, _PIPE_BYTES)
-        except BlockingIOError:
-            return 0
-        if not data:
-            self._close_output()
+    def _hear_printed(self, lines: tuple[str, ...]) -> None:
         # Between two attempts nobody is left to whom it could belong.
-        elif self._attempt is not None:
-            self._tell_printed(self._printed.add(data))
-        return len(data)
-
-    def _tell_printed(self, lines: tuple[str, ...]) -> None:
-        if lines:
+        if self._attempt is not None:
             self._tell(News(log=lines))
-
-    def _close_output(self) -> None:
-        if self._output >= 0:
-            if self._pause is not None:
-                self._pause.cancel()
-            self._loop.remove_reader(self._output)
-            release_private(self._output)
-            os.close(self._output)
-            self._output = -1

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import contextvars
 import decimal
+from collections.abc import Callable
 
 # What the standard library calls the variable that holds a thread's decimal context.
 _DECIMAL = "decimal_context"
 
 
-class Variables:
-    """Remembers the context variables of whoever makes it."""
+def remember_variables() -> Callable[[], contextvars.Context]:
+    """Return what gives each attempt the context variables of this moment, in a context of its own."""
+    base = contextvars.copy_context()
+    if not any(each.name == _DECIMAL for each in base):
+        return base.copy
+    # The one value that is there to be changed, as in `getcontext().prec = 3`: each attempt has its own.
+    saved = decimal.getcontext().copy()
 
-    def __init__(self) -> None:
-        self._base = contextvars.copy_context()
-        # The one value that is there to be changed, as in `getcontext().prec = 3`: each attempt has its own.
-        self._decimal = next(
-            (decimal.getcontext().copy() for each in self._base if each.name == _DECIMAL), None
-        )
-
-    def fresh(self) -> contextvars.Context:
-        """Return them for one attempt."""
-        variables = self._base.copy()
-        if self._decimal is not None:
-            variables.run(decimal.setcontext, self._decimal.copy())
+    def fresh() -> contextvars.Context:
+        variables = base.copy()
+        variables.run(decimal.setcontext, saved.copy())
         return variables
+
+    return fresh

@@ -1,7 +1,7 @@
 """How the processes of a worker start each other, talk, and die together, whatever runs in them."""
 
 from .descriptors import DescriptorGauge, adopt_socket, close_inherited
-from .environment import SavedEnvironment, child_environment
+from .environment import Surroundings, child_environment
 from .families import descendants, end_family, end_group, end_session, has_children, lead_group
 from .forks import Home, keep_private, release_private
 from .frames import BrokenFrame, Channel, receive_frame, send_frame
@@ -16,7 +16,7 @@ __all__ = [
     "Home",
     "MemoryGauge",
     "MemoryUse",
-    "SavedEnvironment",
+    "Surroundings",
     "adopt_orphans",
     "adopt_socket",
     "child_environment",

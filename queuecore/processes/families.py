@@ -11,7 +11,7 @@ from pathlib import Path
 _PROC = Path("/proc")
 
 # Bound before a handler can put something else in its place.
-_waitid = os.waitid
+_waitid = getattr(os, "waitid", None)  # macOS has it from Python 3.13 on
 
 
 def lead_group() -> None:
@@ -53,7 +53,9 @@ def descendants(pid: int) -> list[int]:
 
 
 def has_children() -> bool:
-    """Return whether this process has a child, dead or alive."""
+    """Return whether this process has a child, dead or alive; False where that cannot be told."""
+    if _waitid is None:
+        return False
     try:
         _waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -8,6 +8,7 @@ a child that becomes another program, is the handler's own affair.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import os
@@ -46,18 +47,18 @@ class Home:
 
     def __init__(self) -> None:
         self.left = False
-        self._loop_thread: int | None = None
+        self._loop: tuple[int, int] | None = None  # its thread, and how deep its steps lie on the stack
         self._handlers: dict[signal.Signals, Any] = {}
         self._masks: dict[int, set[int | signal.Signals]] = {}
 
-    def guard(self, *, loop_thread: bool = False) -> None:
+    def guard(self) -> None:
         """Look after the forks of this process from now on. There is no way back; call it once.
 
-        Args:
-            loop_thread: whether an event loop that handlers share runs in the calling thread.
+        Called in a coroutine, this looks after those of its event loop, too, which all handlers share.
         """
-        if loop_thread:
-            self._loop_thread = threading.get_ident()
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            self._loop = threading.get_ident(), _depth_of_steps()
         self._handlers = {number: signal.getsignal(number) for number in _STOPPING}
         os.register_at_fork(
             before=self._hold_signals_back,
@@ -90,25 +91,33 @@ class Home:
             if signal.getsignal(number) == handler:
                 signal.signal(number, signal.SIG_DFL)
         self._let_signals_come()
-        if threading.get_ident() == self._loop_thread:
-            _end_after_this_step()
+        if self._loop is not None and threading.get_ident() == self._loop[0]:
+            _end_after_this_step(self._loop[1])
 
 
-def _end_after_this_step() -> None:
+def _frames() -> list[FrameType]:
+    """Return the frames of this thread, the outermost first."""
+    frames = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames[::-1]
+
+
+def _depth_of_steps() -> int:
+    """Return how many frames are below a step of the event loop that this is called in."""
+    return next(n for n, frame in enumerate(_frames()) if frame.f_code.co_flags & inspect.CO_COROUTINE)
+
+
+def _end_after_this_step(depth: int) -> None:
     """End this child when the step of the event loop that forked it ends: the next one may be another job's.
 
     Nothing of ours is called between two steps, so the end is found by tracing the step's outermost
-    coroutine. Whatever is called meanwhile costs a call more, but for what multiprocessing runs:
-    that never comes back.
+    frame. Whatever is called meanwhile costs a call more, but for what multiprocessing runs: that
+    never comes back.
     """
-    step: FrameType | None = None
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_code.co_flags & inspect.CO_COROUTINE:
-            step = frame
-        frame = frame.f_back
-    if step is None:
-        return
+    step = _frames()[depth]
     process = sys.modules.get("multiprocessing.process")
     bootstrap: CodeType | None = process.BaseProcess._bootstrap.__code__ if process else None
 

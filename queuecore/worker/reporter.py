@@ -23,6 +23,9 @@ _Then = Callable[[Outcome], None]
 class Reporter:
     """Collects the news of one feed's attempts and writes them.
 
+    Attributes:
+        writing: the attempts whose news are being written.
+
     Args:
         stop: called for attempts that the reply says to stop.
     """
@@ -33,7 +36,7 @@ class Reporter:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._attempts: dict[Attempt, None] = {}
-        self._writing: dict[Attempt, None] = {}
+        self.writing: dict[Attempt, None] = {}
         self._last: list[tuple[Attempt, Outcome, _Then]] = []
         self._under_way: list[tuple[Attempt, Outcome, _Then]] = []
         self._something = asyncio.Event()
@@ -43,10 +46,6 @@ class Reporter:
         """Write the attempt's news with the next call."""
         self._attempts[attempt] = None
         self._something.set()
-
-    def owes(self, attempt: Attempt) -> bool:
-        """Return whether the attempt has said something that is not written yet."""
-        return attempt.context.has_news or attempt in self._writing
 
     def add_last(self, attempt: Attempt, outcome: Outcome, *, then: _Then) -> None:
         """Write the last news of an attempt at once, and only `then` settle its outcome."""
@@ -75,7 +74,7 @@ class Reporter:
         attempts, self._attempts = self._attempts, {}
         for attempt, _, _ in self._under_way:
             attempts[attempt] = None
-        self._writing = attempts
+        self.writing = attempts
         now, now_ms = monotonic(), time_ns() // 1_000_000
         updates = [
             update
@@ -88,7 +87,7 @@ class Reporter:
                 self._stop(job_id, "fenced")
             for job_id in reply.cancelled:
                 self._stop(job_id, "cancelled")
-        self._writing = {}
+        self.writing = {}
         ended, self._under_way = self._under_way, []
         for _, outcome, then in ended:
             then(outcome)

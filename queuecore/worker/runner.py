@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import logging
 import os
 import signal
@@ -21,11 +22,12 @@ from typing import Any, assert_never
 from .. import log
 from ..execution import Executor, LoopWatch, PoolOptions, ProcessPool, StopReason, Threads
 from ..handling import Registry
-from ..model import RunnerInfo
+from ..model import MAX_ERROR_CHARS, RunnerInfo, text_of
 from ..processes import (
     Channel,
     Home,
     MemoryGauge,
+    Surroundings,
     adopt_socket,
     close_inherited,
     die_with_parent,
@@ -45,6 +47,7 @@ PULSE_SECONDS = 1.0
 RECONCILE_SECONDS = 30.0
 # How long the last outcomes may take to reach Redis at the end; what does not is recovered by others.
 LAST_CALL_SECONDS = 3.0
+MEMORY_KEPT = 16 * 1024**2  # bytes
 # Looking for garbage after every 700 new objects costs a busy runner a tenth of its time.
 GARBAGE_THRESHOLD = 50_000
 
@@ -60,24 +63,26 @@ def main() -> None:
     # The supervisor decides when to stop, also when a terminal or an init system signals all of us.
     ignore_signals(signal.SIGINT, signal.SIGTERM)
     # What handlers print is not to be lost with this process.
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is the one Python starts with
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     options = start.options
     log.configure(level=options.log_level, format=options.log_format)
     sys.path[:] = options.search_path
     try:
         registry = Registry.load(options.handlers)
     except BaseException as error:
-        send_frame(sock, Unfit(f"the handlers cannot be loaded: {type(error).__name__}: {error}"))
+        reason = text_of(error)[:MAX_ERROR_CHARS]
+        send_frame(sock, Unfit(f"the handlers cannot be loaded: {type(error).__name__}: {reason}"))
         raise
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
     home = Home()
-    home.guard(loop_thread=True)
-    run_event_loop(_run_and_exit(Runner(start, registry, home), sock))
+    run_event_loop(_run_and_exit(Runner(start, registry, home), sock, home))
 
 
-async def _run_and_exit(runner: Runner, sock: socket.socket) -> None:
+async def _run_and_exit(runner: Runner, sock: socket.socket, home: Home) -> None:
+    home.guard()
     LoopWatch(seized=sys.stderr).start()
     await runner.run(sock)
     sys.stdout.flush()
@@ -106,6 +111,8 @@ class Runner:
         self._registry = registry
         self._home = home
         self._memory = MemoryGauge()
+        self._resident = self._memory.read().resident
+        self._surroundings = Surroundings()
         self._feeds: dict[str, Feed] = {}
         self._drain = asyncio.Event()
         self._grace_ends: asyncio.TimerHandle | None = None
@@ -216,9 +223,27 @@ class Runner:
                     longest_seconds=loop.time() - longest.accepted_at if longest else 0.0,
                 )
             )
+            if longest is None:
+                self._put_surroundings_back()
+                self._give_memory_back()
             if not self._drain.is_set():
                 self._recycle_if_worn()
                 self._recycle_if_outgrown()
+
+    def _put_surroundings_back(self) -> None:
+        """Undo what a handler changed for all of this process, once nobody runs who may rely on it."""
+        try:
+            changed = self._surroundings.put_back()
+        except OSError as error:
+            changed = (str(error),)
+        if changed:
+            log.event(logger, logging.WARNING, "runner.changed", runner=self._id, what=", ".join(changed))
+
+    def _give_memory_back(self) -> None:
+        """Give back, while nobody waits for it, what jobs have needed and the allocator keeps."""
+        if self._memory.read().resident > self._resident + MEMORY_KEPT:
+            release_memory()
+            self._resident = self._memory.read().resident
 
     def _recycle_if_worn(self) -> None:
         """End, to be replaced, once code that could not be stopped is all that is left, or too much of it."""

@@ -78,25 +78,26 @@ _home = os.getpid()
 
 
 @handler("innocent.async", timeout=60, backoff=AT_ONCE)
-async def innocent_in_loop(ctx: JobContext, number: int) -> list[Any]:
+async def innocent_in_loop(ctx: JobContext, number: int, seconds: float = 0.02) -> list[Any]:
     """Wait a little, in two steps, and say so."""
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(seconds / 2)
     ctx.progress(1, 2, unit="steps")
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(seconds / 2)
     return _surroundings(number)
 
 
 @handler("innocent.thread", runs="thread", timeout=60, backoff=AT_ONCE)
-def innocent_in_thread(ctx: JobContext, number: int) -> list[Any]:
+def innocent_in_thread(ctx: JobContext, number: int, seconds: float = 0.01) -> list[Any]:
     """Wait a little, and say so."""
-    time.sleep(0.01)
+    time.sleep(seconds)
     ctx.progress(1, 2, unit="steps")
     return _surroundings(number)
 
 
 @handler("innocent.process", runs="process", timeout=60, backoff=AT_ONCE)
-def innocent_in_process(ctx: JobContext, number: int) -> list[Any]:
-    """Need some memory and a descriptor, and say so."""
+def innocent_in_process(ctx: JobContext, number: int, seconds: float = 0.0) -> list[Any]:
+    """Need some memory, a descriptor and a little time, and say so."""
+    time.sleep(seconds)
     ctx.progress(1, 2, unit="steps")
     with open(os.devnull, "wb") as file:
         file.write(bytearray(1_000_000))
@@ -546,6 +547,31 @@ async def seize_the_interpreter(ctx: JobContext) -> None:
     import re
 
     re.match(r"(a|aa)+$", "a" * 40 + "b")
+
+
+@handler("limit.write", runs="thread", timeout=30, max_crashes=2)
+def write_to_all_sockets(ctx: JobContext) -> None:
+    """Write nonsense to all that the runner speaks with."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+                os.write(int(name), b"\xff" * 8)
+        except OSError:
+            continue
+    time.sleep(60)
+
+
+@handler("limit.change", runs="thread", timeout=30)
+def change_the_surroundings(ctx: JobContext) -> None:
+    """Change what all others of the runner see."""
+    os.chdir("/")
+    os.environ["LEFT_BY_A_JOB"] = "x"
+
+
+@handler("limit.look", runs="thread", timeout=30)
+def look_at_the_surroundings(ctx: JobContext) -> list[Any]:
+    """Return what others left."""
+    return [os.getcwd(), os.environ.get("LEFT_BY_A_JOB")]
 
 
 @handler("limit.note", timeout=30)

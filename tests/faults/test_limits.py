@@ -90,6 +90,34 @@ async def _running(queue: Queue, count: int) -> bool:
     return (await queue.inspector.counts("default")).running == count
 
 
+async def test_nonsense_from_a_runner_ends_the_runner_and_not_its_supervisor(
+    queue: Queue, registry: Registry, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    job = await queue.enqueue(registry["limit.write"])
+
+    with pytest.raises(JobFailed) as raised:
+        await job.result(timeout=30)
+
+    assert raised.value.type == "worker-lost"
+    assert is_alive(worker.pid)
+    innocent = await queue.enqueue(registry["innocent.async"], number=7)
+    assert (await innocent.result(timeout=20))[0] == 7
+
+
+async def test_what_a_handler_changes_for_all_of_a_runner_is_put_back_when_nobody_runs(
+    queue: Queue, registry: Registry, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    before = await (await queue.enqueue(registry["limit.look"])).result(timeout=20)
+
+    await (await queue.enqueue(registry["limit.change"])).result(timeout=20)
+
+    await eventually(lambda: "runner.changed" in worker.log(), "it is noticed")
+    assert 'what="environment, directory"' in worker.log()
+    assert await (await queue.enqueue(registry["limit.look"])).result(timeout=20) == before
+
+
 async def test_a_thread_handler_ends_its_children_as_anywhere_else(
     queue: Queue, registry: Registry, start_worker: StartWorker
 ) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from queuecore.processes import DescriptorGauge, MemoryGauge, SavedEnvironment, adopt_socket
+from queuecore.processes import DescriptorGauge, MemoryGauge, adopt_socket
 
 
 def test_only_what_was_given_is_inherited() -> None:
@@ -65,20 +65,3 @@ def test_memory_is_measured() -> None:
 
     assert after.resident - before.resident > 45_000_000
     assert after.size - before.size > 45_000_000
-
-
-def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KEPT", "before")
-    monkeypatch.setenv("REMOVED", "x")
-    monkeypatch.delenv("ADDED", raising=False)
-    saved = SavedEnvironment()
-
-    os.environ["KEPT"] = "after"
-    os.environ["ADDED"] = "x"
-    del os.environ["REMOVED"]
-    saved.put_back()
-
-    assert (os.environ["KEPT"], os.environ["REMOVED"], "ADDED" in os.environ) == ("before", "x", False)
-    assert (
-        subprocess.run(["sh", "-c", "echo $KEPT"], stdout=subprocess.PIPE, check=True).stdout == b"before\n"
-    )

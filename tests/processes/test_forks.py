@@ -90,7 +90,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_a_child_of_a_coroutine_ends_with_the_step_that_forked_it(loop: str) -> None:
+@pytest.mark.parametrize("how", ["forks()", "in_a_task()", "in_a_callback()"])
+def test_a_child_of_the_event_loop_ends_with_the_step_that_forked_it(loop: str, how: str) -> None:
     program = f"""
 import asyncio, {loop}
 marks, mark = os.pipe()
@@ -106,11 +107,24 @@ async def forks():
     os.write(mark, str(os.getpid()).encode() + b" ")
     os.waitpid(child, 0)
 
-async def main():
-    await asyncio.gather(neighbour(), forks(), neighbour())
+async def in_a_task():
+    await asyncio.gather(forks())
 
-guard = Home()
-guard.guard(loop_thread=True)
+async def in_a_callback():
+    done = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(fork_and, done.set_result, None)
+    await done
+
+def fork_and(call, argument):
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        call(argument)
+
+async def main():
+    Home().guard()
+    await asyncio.gather(neighbour(), {how}, neighbour())
+
 {loop}.run(main())
 print(set(os.read(marks, 1000).split()) == {{str(os.getpid()).encode()}})
 """
@@ -123,12 +137,11 @@ def test_multiprocessing_works_in_a_coroutine(method: str) -> None:
 import asyncio, multiprocessing
 
 async def main():
+    Home().guard()
     with multiprocessing.get_context({method!r}).Pool(1) as pool:
         return pool.map(abs, [-1, -2])
 
 if __name__ == "__main__":
-    guard = Home()
-    guard.guard(loop_thread=True)
     print(asyncio.run(main()))
 """
     assert run(program) == "[1, 2]"
