@@ -107,6 +107,7 @@ class PooledProcess:
         self._broken: str | None = None
         self._hung_up = False
         self._stopping = False
+        self._killed = False
 
     @classmethod
     async def start(cls, options: PoolOptions) -> PooledProcess:
@@ -197,7 +198,11 @@ class PooledProcess:
         return ended.outcome
 
     def kill(self) -> None:
-        """Kill the process and all that it started; does nothing when it is gone."""
+        """Kill the process and all that it started; does nothing when that was done."""
+        if self._killed:
+            return
+        # Once: later its id may be another's.
+        self._killed = True
         if self._process.returncode is None:
             end_family(self.pid)
         else:
@@ -252,6 +257,8 @@ class PooledProcess:
     # What comes from it.
 
     def _receive(self, message: FromProcess) -> None:
+        if self._broken is not None:
+            return
         match message:
             case Ready() if not self._ready.done():
                 self._ready.set_result(None)
@@ -270,6 +277,7 @@ class PooledProcess:
             event(logger, logging.ERROR, "process.broken", pid=self.pid, reason=what)
             self._output.flush()
             self.kill()
+            self._end_attempt(None)
 
     def _hang_up(self) -> None:
         self._hung_up = True
@@ -279,6 +287,8 @@ class PooledProcess:
             self._ready.set_result("it ended while it started; its output is in the log")
         if self._attempt is not None:
             self._end_attempt(None)
+        else:
+            self.kill()
 
     def _end_attempt(self, ended: Ended | None) -> None:
         # What it printed was written before it ended, and is there.

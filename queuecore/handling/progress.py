@@ -26,6 +26,8 @@ LONGEST_STEP_NAME = 100
 LONGEST_MESSAGE = 500
 MOST_STEPS = 1_000_000
 
+_TEXTS = (str, bytes, bytearray)
+
 
 class ProgressReport(msgspec.Struct, frozen=True, array_like=True):
     """What a handler said last: counts of the step it is in, or the overall fraction."""
@@ -46,14 +48,20 @@ def checked_report(
     Raises:
         TypeError, ValueError: something is not what it must be; the message names it.
     """
-    return ProgressReport(
-        done if type(done) is float else _number("done", done),
-        total if total is None or type(total) is float else _number("total", total),
-        checked_text("unit", unit, limit=LONGEST_UNIT),
-        checked_text("message", message, limit=LONGEST_MESSAGE),
-        None if step is None else _checked_step(step),
-        fraction if fraction is None or type(fraction) is float else _number("fraction", fraction),
-    )
+    # Handlers call this for each of a million rows; what is as it should be costs no further call.
+    if type(done) is not float:
+        done = _number("done", done)
+    if total is not None and type(total) is not float:
+        total = _number("total", total)
+    if type(unit) is not str or len(unit) > LONGEST_UNIT:
+        unit = checked_text("unit", unit, limit=LONGEST_UNIT)
+    if type(message) is not str or len(message) > LONGEST_MESSAGE:
+        message = checked_text("message", message, limit=LONGEST_MESSAGE)
+    if step is not None:
+        step = _checked_step(step)
+    if fraction is not None and type(fraction) is not float:
+        fraction = _number("fraction", fraction)
+    return ProgressReport(done, total, unit, message, step, fraction)
 
 
 def checked_text(name: str, value: Any, *, limit: int) -> str:
@@ -70,7 +78,7 @@ def checked_text(name: str, value: Any, *, limit: int) -> str:
 
 def _number(name: str, value: Any) -> float:
     # Numbers of other libraries are numbers, too, but have no form in msgpack; texts like "0.5" are not.
-    if not isinstance(value, str | bytes | bytearray):
+    if not isinstance(value, _TEXTS):
         try:
             return float(value)
         except (TypeError, ValueError, OverflowError):

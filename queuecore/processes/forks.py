@@ -70,7 +70,8 @@ class Home:
         """End this child, which came back out of its handler."""
         error = sys.exception()
         if error is not None and not isinstance(error, SystemExit):
-            traceback.print_exception(error)
+            with contextlib.suppress(BaseException):
+                traceback.print_exception(error)
         _exit(0 if error is None else 1)
 
     def _hold_signals_back(self) -> None:

@@ -19,8 +19,8 @@ from .forks import keep_private, release_private
 _LENGTH = struct.Struct(">I")
 _READ_SIZE = 256 * 1024
 
-# No message is larger than a job's arguments or result with its checkpoint and log lines.
-MAX_FRAME_BYTES = 16 * 1024 * 1024
+# No message is larger than the largest arguments or result that may be configured, with what goes along.
+MAX_FRAME_BYTES = 80 * 1024 * 1024
 
 T = TypeVar("T")
 

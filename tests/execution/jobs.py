@@ -24,6 +24,12 @@ def echo(ctx: JobContext, value: int = 0) -> list[int]:
     return [value, os.getpid()]
 
 
+@handler("jobs.length", runs="process")
+def length(ctx: JobContext, text: str) -> int:
+    """Return how long a text is."""
+    return len(text)
+
+
 @handler("jobs.fork", runs="process")
 def fork(ctx: JobContext, how: str) -> int:
     """Fork, and have the child come back out of the handler."""

@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import signal
 from typing import Any
 
 import msgspec
 import pytest
 
 from queuecore import JobContext
-from queuecore.execution import ProcessPool
-from queuecore.execution.job_messages import Raised, Returned
+from queuecore.execution import ProcessPool, pooled_process
+from queuecore.execution.job_messages import Raised, Ready, Returned
 from queuecore.execution.pooled_process import Died
 from queuecore.handling import MAX_LOG_LINE_CHARACTERS, MAX_LOG_LINES_KEPT, News
+from queuecore.processes.frames import encode_frame
 from tests.execution.conftest import Run
 from tests.worker.worker_process import eventually, is_alive
 
@@ -81,6 +83,38 @@ async def test_what_is_no_answer_ends_the_process_as_a_crash(run: Run, data: str
     second = await run("jobs.echo", value=2)
     assert result(second)[0] == 2
     assert result(first)[1] != result(second)[1]
+
+
+async def test_an_answer_behind_what_is_out_of_place_is_not_heard_any_more(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out_of_place = encode_frame(Ready()).decode("latin-1")
+
+    ended = [await run("jobs.write", data=out_of_place, to_runner=True) for _ in range(10)]
+
+    assert all(isinstance(each, Died) for each in ended)
+
+
+async def test_large_arguments_and_results_go_through(run: Run) -> None:
+    assert result(await run("jobs.length", text="x" * 60_000_000)) == 60_000_000
+
+
+async def test_a_process_that_dies_while_it_is_idle_is_signalled_then_and_not_later(
+    run: Run, pool: ProcessPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signalled: list[int] = []
+    monkeypatch.setattr(pooled_process, "end_group", signalled.append)
+    monkeypatch.setattr(pooled_process, "end_family", signalled.append)
+    (pid,) = [result(await run("jobs.echo", value=1))[1]]
+
+    os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: signalled == [pid], "what it may have started is ended")
+    after = result(await run("jobs.echo", value=2))[1]
+
+    # By then its id may be another's.
+    assert after != pid
+    assert signalled == [pid]
+    os.kill(after, signal.SIGKILL)
 
 
 # Signals.

@@ -37,9 +37,10 @@ def tree() -> Iterator[subprocess.Popen[bytes]]:
 async def _grown(tree: "subprocess.Popen[bytes]") -> list[int]:
     def look() -> list[int]:
         found = descendants(tree.pid)
-        return found if len(found) == 3 else []
+        grown = len(found) == 3 and sum(os.getsid(pid) == tree.pid for pid in found) == 2
+        return found if grown else []
 
-    return await eventually(look, "all have been started")
+    return await eventually(look, "all have been started, and one has left the session")
 
 
 async def test_a_family_ends_with_those_who_left_the_session(tree: "subprocess.Popen[bytes]") -> None:
