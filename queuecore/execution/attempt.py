@@ -26,7 +26,7 @@ class Attempt(msgspec.Struct, eq=False):
         stopped: why it was asked to end, None if it was not.
         ended: whether its outcome stands; what it does after that is of no interest.
         left_behind: what still runs of it although it ended: code that cannot be stopped.
-        meter: measures its progress, from the first report on.
+        meter: measures its progress; there once something that it said is being written.
     """
 
     claim: Claim

@@ -85,8 +85,6 @@ class Executor:
                     result = await handler.invoke(attempt.context, arguments)
                 else:
                     result = await self._run_in_thread(attempt, handler, arguments)
-                if self._home.left:
-                    self._home.leave()
                 if attempt.stopped is None or attempt.stopped in ("drained", "outgrown"):
                     encoded = encode_result(result, limit=self._max_result_bytes)
                     outcome = Completed(claim.id, claim.attempt, encoded)
@@ -94,6 +92,7 @@ class Executor:
                     # It took no notice of being stopped, or too late: others were told that it ended.
                     outcome = outcome_of_stop(attempt)
         except BaseException as error:
+            # A child that comes back in order ends with this step, see `forks`.
             if self._home.left:
                 self._home.leave()
             outcome = outcome_of_error(attempt, error)

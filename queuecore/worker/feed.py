@@ -271,7 +271,7 @@ class Feed:
             return
         if type(outcome) is not Completed or logger.isEnabledFor(logging.DEBUG):
             _log_outcome(attempt, outcome)
-        if attempt.context.has_news or attempt in self._reporter.writing:
+        if attempt.context.has_news or (attempt.meter is not None and attempt in self._reporter.writing):
             # The last progress and checkpoint are refused once the outcome is accepted: they go first.
             self._reporter.add_last(attempt, outcome, then=self._settle)
         else:

@@ -95,11 +95,12 @@ class Reporter:
 
 def _update(attempt: Attempt, *, now: float, now_ms: int) -> ProgressUpdate | None:
     try:
+        # Also where there is no progress: who has one has said something.
+        if attempt.meter is None:
+            attempt.meter = ProgressMeter()
         news = attempt.context.take_news()
         progress = None
         if news.progress is not None:
-            if attempt.meter is None:
-                attempt.meter = ProgressMeter()
             progress = attempt.meter.measure(news.progress, now=now, now_ms=now_ms)
     except Exception as error:  # whatever one attempt says, the others' news are written
         event(logger, logging.ERROR, "progress.unreadable", exc_info=error, job=attempt.claim.id)

@@ -41,10 +41,12 @@ class Poison(NamedTuple):
 
 
 POISONS: dict[str, Poison] = {}
+# Those that end their runner: nothing in it can keep them from that.
+FATAL: dict[str, Poison] = {}
 
 
 def poison(
-    *modes: Mode, ends: str = COMPLETED, timeout: float = TIMEOUT
+    *modes: Mode, ends: str = COMPLETED, timeout: float = TIMEOUT, among: dict[str, Poison] = POISONS
 ) -> Callable[[Callable[[JobContext], Any]], Callable[[JobContext], Any]]:
     """Make a function the handler of a kind in each of these modes."""
 
@@ -52,7 +54,7 @@ def poison(
         for mode in modes:
             kind = f"{mode}.{function.__name__}"
             make = handler(kind, runs=mode, timeout=timeout, retries=1, backoff=AT_ONCE)
-            POISONS[kind] = Poison(make(_coroutine(function) if mode == "async" else function), ends)
+            among[kind] = Poison(make(_coroutine(function) if mode == "async" else function), ends)
         return function
 
     return decorate
@@ -249,6 +251,24 @@ def exit_at_once(ctx: JobContext) -> None:
 
 
 @poison("process", ends="crashed")
+def become_another_program(ctx: JobContext) -> None:
+    os.execv("/bin/sleep", ["sleep", "300"])
+
+
+@poison("process", ends="crashed")
+def become_a_daemon(ctx: JobContext) -> None:
+    if os.fork():
+        os._exit(0)
+    time.sleep(0.5)
+
+
+@poison("async")
+async def start_a_program_with_code_before_it(ctx: JobContext) -> int | None:
+    process = await asyncio.create_subprocess_exec("true", preexec_fn=lambda: os.umask(0o22))
+    return await process.wait()
+
+
+@poison("process", ends="crashed")
 def set_an_alarm(ctx: JobContext) -> None:
     signal.alarm(1)
     time.sleep(60)
@@ -259,6 +279,47 @@ def ignore_every_signal(ctx: JobContext) -> None:
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_IGN)
     time.sleep(60)
+
+
+# What ends the runner.
+
+
+@poison("async", "thread", ends="worker-lost", among=FATAL)
+def end_the_runner(ctx: JobContext) -> None:
+    os._exit(0)
+
+
+@poison("async", "thread", ends="worker-lost", among=FATAL)
+def kill_the_runner(ctx: JobContext) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@poison("async", ends="worker-lost", among=FATAL)
+async def stop_the_loop(ctx: JobContext) -> None:
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(60)
+
+
+@poison("async", ends="worker-lost", among=FATAL)
+async def cancel_all_tasks(ctx: JobContext) -> None:
+    for task in asyncio.all_tasks():
+        task.cancel()
+    await asyncio.sleep(60)
+
+
+@poison("async", ends="worker-lost", among=FATAL)
+async def exit_in_the_background(ctx: JobContext) -> None:
+    async def exit() -> None:
+        raise SystemExit(3)
+
+    KEPT.append(asyncio.create_task(exit()))
+    await asyncio.sleep(60)
+
+
+@poison("async", "thread", ends="worker-lost", among=FATAL)
+def close_all_of_the_runner(ctx: JobContext) -> None:
+    os.closerange(3, 1000)
+    time.sleep(5)
 
 
 # What is left in a process.
@@ -596,4 +657,4 @@ async def fork_in_loop(ctx: JobContext, path: str) -> None:
             file.write(f"{os.getpid()} after the fork of {child}\n")
 
 
-globals().update({kind: each.handler for kind, each in POISONS.items()})
+globals().update({kind: each.handler for kind, each in (POISONS | FATAL).items()})
