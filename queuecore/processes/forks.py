@@ -86,6 +86,8 @@ class Home:
         for descriptor in _private:
             with contextlib.suppress(OSError):  # the handler closed it before
                 _close(descriptor)
+        # The child may give the numbers to what it opens, and have children, too.
+        _private.clear()
         # A signal to the child would be written into the socket that wakes its parent's event loop.
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():

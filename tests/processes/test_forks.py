@@ -51,6 +51,17 @@ def test_what_is_private_no_more_is_left_alone() -> None:
     assert run(code) == "True"
 
 
+def test_a_child_of_a_child_holds_what_its_parent_has_opened() -> None:
+    code = """
+def look():
+    own = os.open(os.devnull, os.O_RDONLY)  # with the number of what was private
+    return own == ours.fileno(), told_by_child(lambda: is_open(own))
+
+print(told_by_child(look))
+"""
+    assert run(code) == "(True, 'True')"
+
+
 def test_a_child_knows_that_it_is_one() -> None:
     assert run("print(told_by_child(lambda: home.left), home.left)") == "True False"
 
