@@ -47,6 +47,7 @@ format: $(VENV)/.development ## format the code and sort its imports
 docs: $(VENV)/.development ## write the generated pages again
 	@$(RUN) config write
 	@$(RUN) docs.lifecycle
+	@$(RUN) docs.rooms
 
 bench: $(VENV)/.development ## measure against the other queues; see bench/README.md
 	@$(RUN) bench $(ARGS)

@@ -70,10 +70,12 @@ def make_options(settings: config.Settings, *, burst: bool = False) -> WorkerOpt
         redis_url=settings.redis_url,
         prefix=settings.redis_prefix,
         name=worker.name,
+        spaces=(settings.redis_space,),
         queues=worker.queues,
         handlers=worker.handlers,
         processes=worker.processes,
         slots=worker.slots,
+        threads=worker.threads,
         job_processes=max(1, worker.job_processes // worker.processes),
         job_memory_bytes=worker.job_memory_bytes,
         job_recycle=worker.job_recycle,
@@ -151,14 +153,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="What is not given here comes from the configuration: docs/configuration.md",
     )
-    parser.add_argument("--queues", metavar="A,B", help="the queues to serve")
+    parser.add_argument("--queues", metavar="A,B", help="the queues to serve, in this order, or by weight: mail=3,default=1")
     parser.add_argument("--processes", metavar="N", help="runner processes")
-    parser.add_argument("--slots", metavar="N", help="jobs that one runner has in hand at most")
+    parser.add_argument("--slots", metavar="N", help="async jobs that one runner runs at once")
     parser.add_argument("--handlers", metavar="M,N", help="modules to load handlers from")
     parser.add_argument("--name", help="what this worker is called in logs and histories")
     parser.add_argument("--burst", action="store_true", help="stop when nothing is left to do")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the TOML file of settings")
-    parser.add_argument("--redis-url", metavar="URL", help="where the queues are")
+    parser.add_argument("--redis-url", metavar="URL", help="where the jobs are")
     return parser.parse_args(arguments)
 
 

@@ -49,6 +49,7 @@ def create_app(settings: config.Settings, registry: Registry | None = None) -> S
         settings.redis_url,
         registry=registry,
         prefix=settings.redis_prefix,
+        space=settings.redis_space,
         name="api",
         patience=PATIENCE,
         idempotency_window=settings.jobs.idempotency_window,

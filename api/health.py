@@ -17,6 +17,8 @@ from api.problems import NOT_READY, Problem
 from api.replies import reply
 from api.service import Service, service_of
 from queuecore import BrokerUnavailable, QueueError
+from queuecore.model import RunnerRecord, split_line_name
+from queuecore.store import Figures
 
 Status = Literal["pass", "warn", "fail"]
 
@@ -77,7 +79,7 @@ async def show_ready(request: Request) -> Response:
 async def _reason_not_ready(service: Service) -> str:
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
-            await service.queue.inspector.queues()
+            await service.queue.inspector.figures.ping()
     except (TimeoutError, QueueError):
         return f"Redis does not answer within {ANSWER_WITHIN:g} s."
     if not os.access(service.storage.root, os.W_OK):
@@ -92,10 +94,10 @@ async def _check_all(service: Service) -> dict[str, list[Check]]:
     try:
         async with asyncio.timeout(3.0):
             checks |= await _check_redis(service)
-            queues = sorted({*service.kinds.queues(), *await service.queue.inspector.queues()})
-            for queue in queues:
-                checks |= await _check_queue(service, queue)
-            checks["workers:alive"] = [await _check_workers(service, queues)]
+            figures = service.queue.inspector.figures
+            queues = sorted({*service.kinds.queues(), *await figures.queues()})
+            checks |= await _check_jobs(figures, queues)
+            checks["workers:alive"] = [_check_workers(service, await figures.runners())]
     except (TimeoutError, BrokerUnavailable) as error:
         output = f"Redis does not answer: {error or 'timeout'}. Start it, or correct redis_url."
         checks["redis:responseTime"] = [_check("datastore", "fail", output=output)]
@@ -118,7 +120,7 @@ def _check_disk(service: Service) -> Check:
 
 
 async def _check_redis(service: Service) -> dict[str, list[Check]]:
-    server = await service.queue.inspector.server()
+    server = await service.queue.inspector.figures.server()
     checks = {"redis:responseTime": [_check("datastore", "pass", round(server.latency_ms, 3), "ms")]}
     volatile = server.persistence == "none"
     checks["redis:persistence"] = [
@@ -142,28 +144,33 @@ async def _check_redis(service: Service) -> dict[str, list[Check]]:
     return checks
 
 
-async def _check_queue(service: Service, queue: str) -> dict[str, list[Check]]:
-    counts = await service.queue.inspector.counts(queue)
-    waited = await service.queue.inspector.oldest_queued_seconds(queue) or 0.0
-    late = waited > LONG_WAIT
-    output = f"The oldest job waits for {waited:.0f} s: start more workers for this queue." if late else None
-    return {
-        f"queue:{queue}:backlog": [_check("component", "pass", counts.queued, "jobs")],
-        f"queue:{queue}:running": [_check("component", "pass", counts.running, "jobs")],
-        f"queue:{queue}:latency": [
+async def _check_jobs(figures: Figures, queues: list[str]) -> dict[str, list[Check]]:
+    counts, waiting, oldest = await asyncio.gather(
+        figures.counts(), figures.waiting(), figures.oldest_seconds()
+    )
+    backlog = dict.fromkeys(queues, 0)
+    for line, jobs in waiting.items():
+        queue = split_line_name(line)[0]
+        backlog[queue] = backlog.get(queue, 0) + jobs
+    checks = {"jobs:running": [_check("component", "pass", counts.running, "jobs")]}
+    for queue, jobs in backlog.items():
+        waited = oldest.get(queue, 0.0)
+        late = waited > LONG_WAIT
+        output = (
+            f"The oldest job waits for {waited:.0f} s: start more workers for this queue." if late else None
+        )
+        checks[f"queue:{queue}:backlog"] = [_check("component", "pass", jobs, "jobs")]
+        checks[f"queue:{queue}:latency"] = [
             _check("component", "warn" if late else "pass", round(waited, 3), "s", output)
-        ],
-    }
+        ]
+    return checks
 
 
-async def _check_workers(service: Service, queues: list[str]) -> Check:
-    workers: set[str] = set()
-    unattended = []
-    for queue in queues:
-        alive = {runner.worker for runner in await service.queue.inspector.runners(queue) if runner.alive}
-        workers |= alive
-        if not alive and queue in service.kinds.queues():
-            unattended.append(queue)
+def _check_workers(service: Service, runners: list[RunnerRecord]) -> Check:
+    alive = [runner for runner in runners if runner.alive]
+    workers = {runner.worker for runner in alive}
+    attended = {queue for runner in alive for queue in runner.queues}
+    unattended = [queue for queue in service.kinds.queues() if queue not in attended]
     if not unattended:
         return _check("component", "pass", len(workers), "workers")
     output = f"Nobody works on {', '.join(unattended)}: start `python worker.py`."

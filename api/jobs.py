@@ -85,7 +85,7 @@ async def answer_accepted(request: Request, job_id: str, *, replayed: bool) -> R
         headers["Preference-Applied"] = f"wait={wait:g}"
     if replayed:
         headers["Idempotency-Replayed"] = "true"
-    position = await service.queue.inspector.position(job)
+    position = await service.queue.inspector.jobs.position(job)
     status = 200 if wait and job.state.final else 202
     return reply(view_job(job, service.kinds, position=position), status=status, headers=headers)
 
@@ -152,8 +152,8 @@ async def delete_job(request: Request, caller: Caller) -> Response:
 
 
 async def _show(service: Service, job_id: str, *, status: int) -> Response:
-    job = await service.queue.inspector.job(job_id)
-    position = await service.queue.inspector.position(job)
+    job = await service.queue.inspector.jobs.record(job_id)
+    position = await service.queue.inspector.jobs.position(job)
     headers = {"Location": f"/api/check-status/{job_id}", **retry_after(job)}
     return reply(view_job(job, service.kinds, position=position), status=status, headers=headers)
 

@@ -29,7 +29,7 @@ async def keep_in_step(service: Service) -> None:
     """Look at the start, every few minutes, and when Redis has lost jobs; until cancelled."""
     while True:
         try:
-            memory = await service.queue.inspector.memory()
+            memory = await service.queue.inspector.figures.memory()
             await reconcile(service)
             await asyncio.to_thread(service.storage.collect, ABANDONED_AFTER)
             await _wait_for_loss(service, memory)
@@ -47,7 +47,7 @@ async def _wait_for_loss(service: Service, memory: ServerMemory) -> None:
     while waited < EVERY:
         await asyncio.sleep(LOST_EVERY)
         waited += LOST_EVERY
-        now = await service.queue.inspector.memory()
+        now = await service.queue.inspector.figures.memory()
         if now.lost_since(memory):
             event(logger, logging.WARNING, "redis.forgot", before=memory.enqueued, now=now.enqueued)
             return
@@ -62,9 +62,6 @@ async def reconcile(service: Service) -> list[str]:
         BrokerUnavailable: Redis does not answer; nothing was decided without it.
     """
     restored = []
-    for queue in service.kinds.queues():
-        # A queue is announced once a process; a Redis that lost everything has forgotten it.
-        await service.queue.broker.announce(queue)
     entries = await asyncio.to_thread(lambda: list(service.storage.entries()))
     for first in range(0, len(entries), AT_ONCE):
         page = entries[first : first + AT_ONCE]
@@ -79,7 +76,7 @@ async def reconcile(service: Service) -> list[str]:
 
 async def _has_job(service: Service, entry: Entry) -> bool:
     try:
-        await service.queue.inspector.version(entry.job_id)
+        await service.queue.inspector.jobs.version(entry.job_id)
     except JobNotFound:
         return False
     return True

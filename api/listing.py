@@ -42,10 +42,10 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list goes on: behind a job, and for an operator, how far each queue was read."""
+    """Where a list goes on: behind a job, and for an operator, how far the list of all jobs was read."""
 
     before: Cursor
-    offsets: dict[str, int] = {}
+    offset: int = 0
 
 
 async def list_jobs(request: Request, caller: Caller) -> Response:
@@ -67,7 +67,7 @@ async def list_jobs(request: Request, caller: Caller) -> Response:
         last = here
         if wanted.takes(job):
             found.append(job)
-    positions = await asyncio.gather(*(service.queue.inspector.position(job) for job in found))
+    positions = await asyncio.gather(*(service.queue.inspector.jobs.position(job) for job in found))
     items = [
         view_job(job, service.kinds, position=position)
         for job, position in zip(found, positions, strict=True)
@@ -90,7 +90,7 @@ async def _walk_owned(
     before = place.before if place else None
     # Nobody's jobs are in no list: their ids are all that their makers have.
     while caller.owner:
-        block = await service.queue.inspector.owned(caller.owner, before=before, limit=_BLOCK)
+        block = await service.queue.inspector.listings.owned(caller.owner, before=before, limit=_BLOCK)
         for job in block:
             before = Cursor(job.created_ms, job.id)
             yield job, Place(before)
@@ -101,38 +101,21 @@ async def _walk_owned(
 async def _walk_all(
     service: Service, caller: Caller, place: Place | None
 ) -> AsyncIterator[tuple[JobRecord, Place]]:
-    """Go through the jobs of all queues, newest first, by merging the queues' own lists.
+    """Go through all jobs, newest first.
 
-    The lists grow at their newest end, so that an offset from there can only come to show a job again, and
-    what is not behind the place is passed over.
+    The list grows at its newest end, so what stood at an offset stands further on now: what is not behind
+    the place yet is passed over.
     """
-    inspector = service.queue.inspector
     before = place.before if place else None
-    offsets = dict.fromkeys(await inspector.queues(), 0) | (place.offsets if place else {})
-    open_queues = set(offsets)
-    while open_queues:
-        blocks: dict[str, list[JobRecord]] = {}
-        for queue in sorted(open_queues):
-            blocks[queue] = await inspector.recent(queue, offset=offsets[queue], limit=_BLOCK)
-            if not blocks[queue]:
-                open_queues.discard(queue)
-        # Beyond the newest end of a block, that queue may have jobs that come before another queue's.
-        ends = {queue: _place_of(block[-1]) for queue, block in blocks.items() if block}
-        if not ends:
-            return
-        horizon = max(ends.values())
-        jobs = [job for block in blocks.values() for job in block if _place_of(job) >= horizon]
-        for job in sorted(jobs, key=_place_of, reverse=True):
-            if before is None or _place_of(job) < (before.created_ms, before.id):
-                before = Cursor(job.created_ms, job.id)
-                yield job, Place(before, dict(offsets))
-        for queue, end in ends.items():
-            if end == horizon:
-                offsets[queue] += _BLOCK
-
-
-def _place_of(job: JobRecord) -> tuple[int, str]:
-    return job.created_ms, job.id
+    offset = place.offset if place else 0
+    while block := await service.queue.inspector.listings.recent(offset=offset, limit=_BLOCK):
+        for job in block:
+            if before is None or job.created_ms < before.created_ms:
+                before = None
+                yield job, Place(Cursor(job.created_ms, job.id), offset)
+            elif job.id == before.id:
+                before = None
+        offset += _BLOCK
 
 
 def _read_filter(request: Request) -> Filter:

@@ -48,12 +48,12 @@ class Service:
         """Go on with other settings; those that need a restart keep their effect."""
         self.settings = settings
         self.authority = Authority(self._secret, settings.auth.tokens)
-        self.queue.inspector.retention = Retention(
+        self.queue.inspector.jobs.retention = Retention(
             completed=settings.jobs.retention_completed,
             failed=settings.jobs.retention_failed,
             cancelled=settings.jobs.retention_cancelled,
         )
-        self.views = Views(self.queue.inspector, self.kinds)
+        self.views = Views(self.queue.inspector.jobs, self.kinds)
 
     def close(self) -> None:
         """Let everything that waits for a change answer now."""

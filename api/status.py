@@ -55,7 +55,7 @@ async def check_status(request: Request, caller: Caller) -> Response:
     seen = _read_tag(request, mark)
     if seen is not None and seen.position is None and (not wait or seen.final):
         # The common case of a poll: nothing is read but the version.
-        if await service.queue.inspector.version(job_id) == seen.version:
+        if await service.queue.inspector.jobs.version(job_id) == seen.version:
             return _not_modified(seen)
         wait = 0.0
     look = await _look(service, caller, job_id, mark)
@@ -82,7 +82,7 @@ async def find_job(service: Service, caller: Caller, job_id: str) -> JobRecord:
     Raises:
         JobNotFound: it is not, or not for this caller.
     """
-    job = await service.queue.inspector.job(job_id)
+    job = await service.queue.inspector.jobs.record(job_id)
     if not caller.may_see(job.owner):
         raise JobNotFound(job_id)
     return job
@@ -100,13 +100,13 @@ def retry_after(job: JobRecord) -> dict[str, str]:
 
 async def _look(service: Service, caller: Caller, job_id: str, mark: str) -> Look:
     inspector = service.queue.inspector
-    shown = service.views.show(await inspector.stored(job_id))
+    shown = service.views.show(await inspector.jobs.stored(job_id))
     job, view = shown.job, shown.view
     if not caller.may_see(job.owner):
         raise JobNotFound(job_id)
     position = None
     if job.state is State.QUEUED:
-        position = await inspector.position(job)
+        position = await inspector.jobs.position(job)
         view = msgspec.structs.replace(view, position=position)
     return Look(job, view, Tag(job.version, job.state.final, position, mark))
 

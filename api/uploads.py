@@ -118,7 +118,7 @@ class Upload:
             self._check_type(kind, incoming.name)
             if incoming.receiver.size == 0:
                 raise Problem(FILE_EMPTY, f"{incoming.name} has no content.")
-            incoming.job_id = f"{kind.handler.queue}.{incoming.token}"
+            incoming.job_id = f"{self._service.queue.space}.{incoming.token}"
         files = [await incoming.receiver.finish(incoming.name) for incoming in self._incoming]
         fingerprint = _fingerprint(kind, options, files)
         journals = [
@@ -257,7 +257,7 @@ async def upload(request: Request, caller: Caller) -> Response:
     boundary = boundary_of(request.headers.get("content-type", ""))
     _check_announced(request, service.settings.http.max_upload_bytes, is_form=boundary is not None)
     # Asked before the body is read: nobody should send a gigabyte to be told that the queue is away.
-    await service.queue.inspector.queues()
+    await service.queue.inspector.figures.ping()
     with claim_key(service, caller, key):
         submitted = await _receive(request, Upload(service, caller, key), boundary)
     if len(submitted) == 1:
@@ -287,9 +287,10 @@ async def _receive(request: Request, upload: Upload, boundary: bytes | None) -> 
 
 
 async def _answer_several(service: Service, submitted: list[Submitted]) -> Response:
-    jobs = await service.queue.inspector.jobs([each.id for each in submitted])
+    jobs = await service.queue.inspector.jobs.records([each.id for each in submitted])
     items = [
-        view_job(job, service.kinds, position=await service.queue.inspector.position(job)) for job in jobs
+        view_job(job, service.kinds, position=await service.queue.inspector.jobs.position(job))
+        for job in jobs
     ]
     headers = {"Retry-After": "1"}
     if not any(each.created for each in submitted):

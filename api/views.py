@@ -5,7 +5,7 @@ import msgspec
 from api.kinds import Kinds
 from api.schemas import JobView, view_job
 from queuecore import JobRecord
-from queuecore.store import Inspector, StoredJob
+from queuecore.store import Jobs, StoredJob
 
 MOST_JOBS = 1_000
 MOST_BYTES = 4_096  # in Redis, of a job that is kept
@@ -26,12 +26,12 @@ class Views:
     is equal to what was read then, so it is never old.
 
     Args:
-        inspector: decodes the jobs.
+        jobs: decodes the jobs.
         kinds: what is known of their kinds.
     """
 
-    def __init__(self, inspector: Inspector, kinds: Kinds) -> None:
-        self._inspector = inspector
+    def __init__(self, jobs: Jobs, kinds: Kinds) -> None:
+        self._jobs = jobs
         self._kinds = kinds
         self._kept: dict[str, ShownJob] = {}  # those asked for last at the end
 
@@ -39,7 +39,7 @@ class Views:
         """Return a job as it is shown."""
         shown = self._kept.pop(stored.id, None)
         if shown is None or shown.stored != stored:
-            job = self._inspector.read(stored)
+            job = self._jobs.read(stored)
             shown = ShownJob(stored, job, view_job(job, self._kinds))
             if _size(stored) > MOST_BYTES:
                 return shown

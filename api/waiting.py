@@ -23,7 +23,7 @@ async def wait_for_end(service: Service, job_id: str, *, timeout: float) -> JobR
     """Wait until a job has ended, for `timeout` seconds at most; returns it as it is then."""
     deadline = time.monotonic() + timeout
     while True:
-        job = await service.queue.inspector.job(job_id)
+        job = await service.queue.inspector.jobs.record(job_id)
         left = deadline - time.monotonic()
         if job.state.final or left <= 0 or service.closing.is_set():
             return job

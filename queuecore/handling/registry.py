@@ -12,17 +12,24 @@ import re
 import typing
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import msgspec
 
-from ..model import DEFAULT_MAX_CRASHES, QUEUE_NAME, Backoff, HandlerError, InvalidArguments, UnknownKind
+from ..model import (
+    DEFAULT_MAX_CRASHES,
+    DEFAULT_QUEUE,
+    NAME,
+    Backoff,
+    HandlerError,
+    InvalidArguments,
+    Runs,
+    UnknownKind,
+)
 from .context import JobContext
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-Runs = Literal["async", "thread", "process"]
 
 DEFAULT_TIMEOUT = 3600.0
 DEFAULT_RETRIES = 3
@@ -63,7 +70,7 @@ def handler(
         runs: "async" for a coroutine function in the runner's event loop; "thread" for blocking
             input and output; "process" for work on the processor or on files: killable and
             memory-limited. By default "async" for `async def`, else "process".
-        queue: the queue it is enqueued to; by default "process" or "default", by `runs`.
+        queue: the queue it is enqueued to.
         timeout: how long one attempt may take, in seconds; None for no limit.
         retries: how often a failed attempt is followed by another one.
         max_crashes: how often the job may kill its worker before it is failed.
@@ -117,7 +124,7 @@ class Handler(Generic[P, R]):
         self.kind = kind
         self.function = function
         self.runs: Runs = runs or ("async" if is_coroutine else "process")
-        self.queue = queue or ("process" if self.runs == "process" else "default")
+        self.queue = queue or DEFAULT_QUEUE
         self.timeout = timeout
         self.retries = retries
         self.max_crashes = max_crashes
@@ -220,7 +227,7 @@ class Handler(Generic[P, R]):
         if is_coroutine != (self.runs == "async"):
             fit = "async def" if self.runs == "async" else "def"
             raise HandlerError(f"kind {self.kind}: runs={self.runs!r} needs a function made with `{fit}`")
-        if not QUEUE_NAME.fullmatch(self.queue):
+        if not NAME.fullmatch(self.queue):
             raise HandlerError(
                 f"kind {self.kind}: queue {self.queue!r} is not a queue's name: lower case letters, "
                 "digits and underscores, at most 32 characters, a letter first"

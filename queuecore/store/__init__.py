@@ -4,10 +4,14 @@ One wing of the house. It never runs or imports what users write; `handling` and
 never come here. They meet in `client` and `worker`.
 """
 
-from .broker import IDEMPOTENCY_WINDOW, LONGEST, Broker, Entry, EntryOptions
+from .broker import Broker
 from .events import Events
-from .inspector import Cursor, Inspector, StoredJob
+from .figures import Figures
+from .jobs import Jobs, StoredJob
 from .keys import unique_name
+from .listings import Cursor, Listings
+from .requests import IDEMPOTENCY_WINDOW, Entry, EntryOptions
+from .wire import LONGEST
 
 __all__ = [
     "IDEMPOTENCY_WINDOW",
@@ -17,7 +21,9 @@ __all__ = [
     "Entry",
     "EntryOptions",
     "Events",
-    "Inspector",
+    "Figures",
+    "Jobs",
+    "Listings",
     "StoredJob",
     "unique_name",
 ]

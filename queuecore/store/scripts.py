@@ -24,7 +24,6 @@ LUA: Final = Path(__file__).with_name("lua")
 
 CALLED: Final = (
     "advance",
-    "announce",
     "cancel",
     "enqueue",
     "expired",

@@ -20,7 +20,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
 class Look(msgspec.Struct, frozen=True, tag=True):
     """Supervisor: jobs are in line; the message that said so may have been lost."""
 
-    queue: str
+    space: str
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):

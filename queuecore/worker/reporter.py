@@ -1,4 +1,4 @@
-"""Writes what running attempts report: all of a queue's in one call, at most twice a second."""
+"""Writes what running attempts report: all of a space's in one call, at most twice a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("queuecore.reporter")
 
 INTERVAL_SECONDS = 0.5
 
-_Then = Callable[[Outcome], None]
+_Then = Callable[[Attempt, Outcome], None]
 
 
 class Reporter:
@@ -26,9 +26,9 @@ class Reporter:
         stop: called for attempts that the reply says to stop.
     """
 
-    def __init__(self, broker: Broker, *, queue: str, stop: Callable[[str, StopReason], None]) -> None:
+    def __init__(self, broker: Broker, *, space: str, stop: Callable[[str, StopReason], None]) -> None:
         self._broker = broker
-        self._queue = queue
+        self._space = space
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._attempts: dict[Attempt, None] = {}
@@ -74,14 +74,14 @@ class Reporter:
             _update(attempt, now=now, now_ms=now_ms) for attempt in attempts if attempt.context.has_news
         ]
         if updates:
-            reply = await self._broker.progress(self._queue, updates)
+            reply = await self._broker.claims.progress(self._space, updates)
             for job_id in reply.fenced:
                 self._stop(job_id, "fenced")
             for job_id in reply.cancelled:
                 self._stop(job_id, "cancelled")
         ended, self._under_way = self._under_way, []
-        for _, outcome, then in ended:
-            then(outcome)
+        for attempt, outcome, then in ended:
+            then(attempt, outcome)
 
 
 def _update(attempt: Attempt, *, now: float, now_ms: int) -> ProgressUpdate:

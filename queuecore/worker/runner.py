@@ -21,7 +21,7 @@ from typing import Any, assert_never
 from .. import log
 from ..execution import Executor, PoolOptions, ProcessPool, Threads
 from ..handling import Registry
-from ..model import RunnerInfo
+from ..model import RunnerInfo, parse_queues
 from ..processes import Channel, die_with_parent, receive_frame, send_frame
 from ..store import Broker
 from .control import Cancel, Drain, FromSupervisor, Log, Look, Pulse, Ready, Start, Unfit, from_supervisor
@@ -81,14 +81,16 @@ def run_event_loop(main: Coroutine[Any, Any, None]) -> None:
 
 
 class Runner:
-    """Serves its queues until it is told to drain, its supervisor is gone, or it was given up."""
+    """Serves its spaces until it is told to drain, its supervisor is gone, or it was given up."""
 
     def __init__(self, start: Start, registry: Registry) -> None:
         self._id = start.runner_id
         self._worker = start.worker
         self._options = start.options
         self._registry = registry
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, Feed] = {}  # by space
+        self._pools: list[ProcessPool] = []
+        self._subscription = parse_queues(self._options.queues)
         self._drain = asyncio.Event()
         self._grace_ends: asyncio.TimerHandle | None = None
         self._grace_over = asyncio.Event()
@@ -98,38 +100,9 @@ class Runner:
         options = self._options
         channel = await Channel.open(sock, from_supervisor, received=self._obey, closed=self._abandon)
         broker = Broker.connect(options.redis_url, prefix=options.prefix, name=self._id)
-        pool = ProcessPool(
-            PoolOptions(
-                size=options.job_processes,
-                recycle=options.job_recycle,
-                memory_bytes=options.job_memory_bytes,
-                handlers=options.handlers,
-                search_path=options.search_path,
-                stop_grace=options.stop_grace,
-                max_result_bytes=options.max_result_bytes,
-                log_level=options.log_level,
-                log_format=options.log_format,
-            )
-        )
-        executor = Executor(
-            self._registry,
-            processes=pool,
-            threads=Threads(),
-            stop_grace=options.stop_grace,
-            max_result_bytes=options.max_result_bytes,
-        )
         trials = Trials(channel.send)
-        for queue in options.queues:
-            self._feeds[queue] = Feed(
-                broker,
-                executor,
-                trials,
-                queue=queue,
-                runner_id=self._id,
-                slots=options.slots_of(queue),
-                stop_grace=options.stop_grace,
-                forgotten=self._be_forgotten,
-            )
+        for space in options.spaces:
+            self._feeds[space] = self._make_feed(space, broker, trials)
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(self._pulse(channel))]
             registered = tasks.create_task(self._register(broker))
@@ -147,9 +120,46 @@ class Runner:
             stop.cancel()
             for task in beside:
                 task.cancel()
-        await pool.close()
+        for pool in self._pools:
+            await pool.close()
         await broker.close()
         channel.close()
+
+    def _make_feed(self, space: str, broker: Broker, trials: Trials) -> Feed:
+        """The feed of a space, with slots and job processes of its own: spaces do not wait for each other."""
+        options = self._options
+        pool = ProcessPool(
+            PoolOptions(
+                size=options.job_processes,
+                recycle=options.job_recycle,
+                memory_bytes=options.job_memory_bytes,
+                handlers=options.handlers,
+                search_path=options.search_path,
+                stop_grace=options.stop_grace,
+                max_result_bytes=options.max_result_bytes,
+                log_level=options.log_level,
+                log_format=options.log_format,
+            )
+        )
+        self._pools.append(pool)
+        executor = Executor(
+            self._registry,
+            processes=pool,
+            threads=Threads(),
+            stop_grace=options.stop_grace,
+            max_result_bytes=options.max_result_bytes,
+        )
+        return Feed(
+            broker,
+            executor,
+            trials,
+            space=space,
+            subscription=self._subscription,
+            runner_id=self._id,
+            slots=options.slots_by_class(),
+            stop_grace=options.stop_grace,
+            forgotten=self._be_forgotten,
+        )
 
     async def _register(self, broker: Broker) -> None:
         info = RunnerInfo(
@@ -157,16 +167,17 @@ class Runner:
             worker=self._worker,
             host=socket.gethostname(),
             pid=os.getpid(),
-            slots=sum(feed.slots for feed in self._feeds.values()),
+            queues=self._subscription.queues,
+            slots=self._options.slots_by_class(),
             started_ms=time.time_ns() // 1_000_000,
         )
-        for queue in self._feeds:
-            await broker.register(queue, info, ttl=self._options.heartbeat_ttl)
+        for space in self._feeds:
+            await broker.claims.register(space, info, ttl=self._options.heartbeat_ttl)
 
     async def _listen(self, broker: Broker, feed: Feed) -> None:
         missed = asyncio.Event()
-        async with broker.listen(
-            feed.queue, self._id, work=feed.look, take=feed.take, cancel=feed.cancel, missed=missed.set
+        async with broker.claims.listen(
+            feed.space, self._id, work=feed.look_for, take=feed.take, cancel=feed.cancel, missed=missed.set
         ):
             while True:
                 await missed.wait()
@@ -203,7 +214,7 @@ class Runner:
         if self._drain.is_set():
             return
         stuck = sum(len(feed.left_behind) for feed in self._feeds.values())
-        crowded = any(len(feed.left_behind) * 4 >= feed.slots for feed in self._feeds.values())
+        crowded = any(feed.crowded() for feed in self._feeds.values())
         busy = any(feed.running() for feed in self._feeds.values())
         if stuck and (crowded or not busy):
             log.event(logger, logging.WARNING, "runner.worn", runner=self._id, stuck=stuck)
@@ -213,9 +224,9 @@ class Runner:
 
     def _obey(self, message: FromSupervisor) -> None:
         match message:
-            case Look(queue):
-                if queue in self._feeds:
-                    self._feeds[queue].look()
+            case Look(space):
+                if space in self._feeds:
+                    self._feeds[space].look()
             case Cancel(job_id):
                 for feed in self._feeds.values():
                     feed.cancel(job_id)
@@ -268,11 +279,11 @@ class Runner:
     async def _unregister(self, broker: Broker) -> None:
         try:
             async with asyncio.timeout(LAST_CALL_SECONDS):
-                for queue, feed in self._feeds.items():
-                    if await broker.unregister(queue, self._id):
+                for space, feed in self._feeds.items():
+                    if await broker.claims.unregister(space, self._id):
                         # A job that was handed over in the last moment.
                         await feed.reconcile()
-                        await broker.unregister(queue, self._id)
+                        await broker.claims.unregister(space, self._id)
         except TimeoutError:
             log.event(logger, logging.WARNING, "runner.unregistered", runner=self._id, reason="no answer")
 

@@ -17,18 +17,19 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
 from .. import log
 from ..log import event
-from ..model import WorkerOptions
-from ..store import Broker, Inspector
+from ..model import WorkerOptions, parse_queues, split_line_name
+from ..store import Broker, Figures
 from .control import Drain, Log
 from .heartbeat import Heart
+from .pruning import Hooks, Pruner
 from .recovery import RecoveryManager
 from .runner_process import RunnerProcess, new_runner_id
-from .schedule import Hooks, Pruner
 
 logger = logging.getLogger("queuecore.supervisor")
 
@@ -66,15 +67,16 @@ class Supervisor:
         self._broker = Broker.connect(
             options.redis_url, prefix=options.prefix, name=f"{self._name}.supervisor"
         )
-        self._recovery = RecoveryManager(self._broker, queues=options.queues, ttl=options.heartbeat_ttl)
+        self._recovery = RecoveryManager(self._broker, spaces=options.spaces, ttl=options.heartbeat_ttl)
         self._heart = Heart(
             self._broker,
             interval=options.heartbeat_interval,
             ttl=options.heartbeat_ttl,
+            queues=parse_queues(options.queues).queues,
             runners=lambda: list(self._runners.values()),
             suspect=self._recovery.suspect,
         )
-        self._pruner = Pruner(self._broker, queues=options.queues, retention=options.retention, hooks=hooks)
+        self._pruner = Pruner(self._broker, spaces=options.spaces, retention=options.retention, hooks=hooks)
 
     async def run(self) -> int:
         """Work until SIGTERM or SIGINT, or in a burst until nothing is left. Returns the exit code."""
@@ -84,7 +86,7 @@ class Supervisor:
         event(logger, logging.INFO, "worker.started", worker=self._name, pid=os.getpid())
         try:
             async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(self._heart.run(queue)) for queue in self._options.queues]
+                beside = [tasks.create_task(self._heart.run(space)) for space in self._options.spaces]
                 beside.append(tasks.create_task(self._recovery.run()))
                 beside.append(tasks.create_task(self._pruner.run()))
                 beside.append(tasks.create_task(self._watch()))
@@ -192,12 +194,19 @@ class Supervisor:
                     runner.kill(f"was killed because its event loop had been blocked for {timeout:g} s")
 
     async def _stop_when_done(self) -> None:
-        inspector = Inspector(self._broker)
+        figures = [Figures(self._broker.client, self._broker.keys(space)) for space in self._options.spaces]
+        served = parse_queues(self._options.queues).queues
         while True:
             await asyncio.sleep(BURST_SECONDS)
             if not all(runner.ready for runner in self._runners.values()):
                 continue
-            counts = [await inspector.counts(queue) for queue in self._options.queues]
-            if not any(each.scheduled + each.queued + each.running for each in counts):
+            if not [each for each in figures if await _has_work(each, served)]:
                 self.stop()
                 return
+
+
+async def _has_work(figures: Figures, queues: Sequence[str]) -> bool:
+    """Whether there is something left to do in these queues: a job that waits for its time may be of any."""
+    counts = await figures.counts()
+    waiting = [line for line in await figures.waiting() if split_line_name(line)[0] in queues]
+    return bool(counts.scheduled or counts.running or waiting)

@@ -162,7 +162,7 @@ async def test_a_crash_tells_nothing_of_the_inside(site: Site, monkeypatch: pyte
     async def crash(*_: object) -> None:
         raise RuntimeError("secret path /srv/x")
 
-    monkeypatch.setattr(site.service.queue.inspector, "owned", crash)
+    monkeypatch.setattr(site.service.queue.inspector.listings, "owned", crash)
 
     response = await site.client.get("/api/jobs")
 

@@ -16,9 +16,10 @@ async def health(site: Site) -> tuple[int, dict[str, Any]]:
 
 
 async def attend(site: Site) -> None:
-    for queue in ("default", "process"):
-        info = RunnerInfo(id=f"{queue}-runner", worker="worker-1", host="here", pid=1, slots=10)
-        await site.service.queue.broker.register(queue, info, ttl=30.0)
+    info = RunnerInfo(
+        id="runner-1", worker="worker-1", host="here", pid=1, queues=("default",), slots={"async": 10}
+    )
+    await site.service.queue.broker.claims.register("main", info, ttl=30.0)
 
 
 async def test_all_is_well_with_a_worker_for_every_queue(site: Site) -> None:
@@ -60,8 +61,8 @@ async def test_a_redis_that_does_not_answer_is_a_failure_but_no_reason_to_restar
     async def fail(*_: object) -> None:
         raise BrokerUnavailable("refused")
 
-    for name in ("server", "queues"):
-        monkeypatch.setattr(site.service.queue.inspector, name, fail)
+    for name in ("server", "ping"):
+        monkeypatch.setattr(site.service.queue.inspector.figures, name, fail)
 
     status, document = await health(site)
     ready = await site.client.get("/health/ready")
@@ -88,7 +89,7 @@ async def test_a_dangerous_redis_is_a_warning(
         return server
 
     await attend(site)
-    monkeypatch.setattr(site.service.queue.inspector, "server", say)
+    monkeypatch.setattr(site.service.queue.inspector.figures, "server", say)
 
     status, document = await health(site)
 

@@ -84,7 +84,7 @@ async def test_cancelling_a_waiting_job_ends_it_and_may_be_repeated(site: Site) 
 
 async def test_cancelling_a_running_job_asks_it_to_end(site: Site) -> None:
     job = await site.wait_job()
-    claim = await site.worker.claim("default")
+    claim = await site.worker.claim()
 
     asked = await site.client.post(f"/api/jobs/{job['id']}/cancel")
     await site.worker.settle(Cancelling(claim.id, claim.attempt))
@@ -165,7 +165,7 @@ async def test_kinds_are_described_with_the_schema_of_their_options(site: Site) 
         True,
         [".csv", ".xlsx"],
     )
-    assert (rows["runs"], rows["queue"], rows["retries"]) == ("process", "process", 3)
+    assert (rows["runs"], rows["queue"], rows["retries"]) == ("process", "default", 3)
     assert sorted(rows["schema"]["properties"]) == ["columns", "delimiter", "header", "most", "share"]
     assert rows["schema"]["properties"]["most"] == {
         "type": "integer",

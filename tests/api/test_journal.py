@@ -149,7 +149,7 @@ async def test_an_upload_whose_kind_is_gone_is_kept_for_a_person(
 
 
 async def test_files_of_a_job_that_is_gone_go_after_a_while(site: Site) -> None:
-    gone = "default." + "g" * 22
+    gone = "main." + "g" * 22
     with site.service.storage.attempt(gone, 1) as files:
         (files.scratch / "x").write_text("x")
         files.publish("x")

@@ -68,7 +68,7 @@ async def test_no_name_makes_a_file_outside_the_storage(tmp_path: Path, name: st
 
     assert files_outside(root, tmp_path) == []
     assert storage.path(ref).read_bytes() == b"a,b\n1,2\n"
-    storage.delete("process." + "a" * 22)
+    storage.delete("main." + "a" * 22)
 
 
 def files_outside(root: Path, whole: Path) -> list[Path]:

@@ -90,7 +90,7 @@ async def test_a_foreign_job_looks_as_one_that_never_was(closed_site: Site, user
     job = await closed_site.upload(users.alice)
 
     foreign = await users.bob.get(f"/api/check-status/{job['id']}")
-    unknown = await users.bob.get(f"/api/check-status/process.{'a' * 22}")
+    unknown = await users.bob.get(f"/api/check-status/main.{'a' * 22}")
 
     assert foreign.status_code == unknown.status_code == 404
     assert foreign.content == unknown.content

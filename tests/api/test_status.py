@@ -16,7 +16,7 @@ async def test_every_state_is_told_with_200(site: Site) -> None:
     path = f"/api/check-status/{job['id']}"
 
     queued = await site.client.get(path)
-    claim = await site.worker.claim("process")
+    claim = await site.worker.claim()
     await site.worker.report(claim, 0.4567)
     running = await site.client.get(path)
     await site.worker.settle(Retrying(claim.id, 1, 30.0, ErrorRecord("io", "The disk hiccupped")))
@@ -85,8 +85,8 @@ async def test_a_result_without_files_is_shown_whole(site: Site) -> None:
     "job_id",
     [
         "x",
-        "process." + "a" * 22,
-        "process." + "a" * 21,
+        "main." + "a" * 22,
+        "main." + "a" * 21,
         "Process." + "a" * 22,
         "..%2F..",
         "%00",
@@ -103,7 +103,7 @@ async def test_an_id_that_is_unknown_or_none_is_not_found(site: Site, job_id: st
 class TestEntityTag:
     async def test_304_while_nothing_changed(self, site: Site) -> None:
         job = await site.wait_job()
-        claim = await site.worker.claim("default")
+        claim = await site.worker.claim()
         path = f"/api/check-status/{job['id']}"
         first = await site.client.get(path)
 
@@ -154,7 +154,7 @@ class TestEntityTag:
         await site.worker.run(job["id"])
         path = f"/api/check-status/{job['id']}"
         tag = (await site.client.get(path)).headers["etag"]
-        monkeypatch.delattr(type(site.service.queue.inspector), "stored")
+        monkeypatch.delattr(type(site.service.queue.inspector.jobs), "stored")
 
         response = await site.client.get(path, headers={"If-None-Match": tag})
 
@@ -164,7 +164,7 @@ class TestEntityTag:
 class TestLongPoll:
     async def test_it_answers_at_the_next_change(self, site: Site) -> None:
         job = await site.wait_job()
-        claim = await site.worker.claim("default")
+        claim = await site.worker.claim()
         path = f"/api/check-status/{job['id']}"
         tag = (await site.client.get(path)).headers["etag"]
 
@@ -180,7 +180,7 @@ class TestLongPoll:
 
     async def test_it_answers_304_when_nothing_happens(self, site: Site) -> None:
         job = await site.wait_job()
-        await site.worker.claim("default")
+        await site.worker.claim()
         path = f"/api/check-status/{job['id']}"
         tag = (await site.client.get(path)).headers["etag"]
 

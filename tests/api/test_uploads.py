@@ -30,7 +30,7 @@ async def test_a_form_makes_a_job_with_its_file_kind_and_options(site: Site) -> 
         "size": len(CSV),
         "sha256": hashlib.sha256(CSV).hexdigest(),
     }
-    record = await site.service.queue.inspector.job(job["id"])
+    record = await site.service.queue.inspector.jobs.record(job["id"])
     file = record.args.pop("file")
     assert record.args == {"delimiter": ";", "header": False, "most": 7, "share": 0.5}
     assert (site.service.storage.root / file["key"]).read_bytes() == CSV
@@ -43,7 +43,7 @@ async def test_a_bare_body_makes_a_job_with_its_file_kind_and_options(site: Site
     )
 
     assert response.status_code == 202
-    record = await site.service.queue.inspector.job(response.json()["id"])
+    record = await site.service.queue.inspector.jobs.record(response.json()["id"])
     file = record.args.pop("file")
     assert record.args == {"header": True, "columns": ["a", "b"]}
     assert (site.service.storage.root / file["key"]).read_bytes() == CSV
@@ -232,7 +232,7 @@ async def test_two_hundred_uploads_at_once_make_two_hundred_right_jobs(site: Sit
             f"/api/upload?name={number}.csv&kind=rows.count&most={number + 1}", content=content
         )
         assert response.status_code == 202
-        record = await site.service.queue.inspector.job(response.json()["id"])
+        record = await site.service.queue.inspector.jobs.record(response.json()["id"])
         file = record.args["file"]
         assert (record.args["most"], file["name"]) == (number + 1, f"{number}.csv")
         assert (site.service.storage.root / file["key"]).read_bytes() == content

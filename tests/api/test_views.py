@@ -6,7 +6,7 @@ import pytest
 from api import views
 from queuecore import ErrorRecord
 from queuecore.model import JobRecord, Retrying
-from queuecore.store import Inspector, StoredJob
+from queuecore.store import Jobs, StoredJob
 from tests.api.site import Site, Users
 
 
@@ -14,13 +14,13 @@ from tests.api.site import Site, Users
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the jobs that were decoded, in order."""
     ids: list[str] = []
-    read = Inspector.read
+    read = Jobs.read
 
-    def count(self: Inspector, stored: StoredJob) -> JobRecord:
+    def count(self: Jobs, stored: StoredJob) -> JobRecord:
         ids.append(stored.id)
         return read(self, stored)
 
-    monkeypatch.setattr(Inspector, "read", count)
+    monkeypatch.setattr(Jobs, "read", count)
     return ids
 
 
@@ -45,7 +45,7 @@ async def test_every_change_is_seen_at_once(site: Site) -> None:
         return shown["state"], shown["progress"] and shown["progress"]["percent"], len(shown["attempts"])
 
     seen = [await look(), await look()]
-    claim = await site.worker.claim("process")
+    claim = await site.worker.claim()
     seen.append(await look())
     for fraction in (0.25, 0.5):
         await site.worker.report(claim, fraction)

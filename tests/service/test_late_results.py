@@ -57,9 +57,9 @@ def _refreshed(service: Service, pid: int) -> bool:
 
     async def look(queue: object) -> bool:
         broker = queue.broker  # type: ignore[attr-defined]
-        for runner in await queue.inspector.runners("default"):  # type: ignore[attr-defined]
+        for runner in await queue.inspector.figures.runners():  # type: ignore[attr-defined]
             if runner.pid == pid:
-                key = broker.keys("default").of("ALIVE", runner.id)
+                key = broker.keys("main").of("ALIVE", runner.id)
                 return bool(await broker.client.call("PTTL", key) > 1000)
         return False
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from launch.private_redis import PrivateRedis
-from queuecore.model import BrokerUnavailable, Completed, State, Submitted
+from queuecore.model import DEFAULT_LINE, BrokerUnavailable, Completed, State, Submitted
 from queuecore.store import Broker, Entry
 from queuecore.store.client import Client
 from tests.store import invariants
 from tests.store.fault_proxy import Fault, FaultProxy
-from tests.store.scene import QUEUE, Scene, id_of, name_of, spec, token_of
+from tests.store.scene import SPACE, Scene, asks, claimed, id_of, name_of, spec, token_of
 from tests.store.snapshot import snapshot
 
-BASE = "qc:{default}:"
+BASE = "qc:{main}:"
 
 
 @pytest.fixture
@@ -285,17 +285,17 @@ CALLS = 8
 async def scene_of_faults(broker: Broker) -> None:
     """Two producers' calls, claims and outcomes, and a cancel: CALLS script calls when all goes well."""
     entries = [Entry(token_of(name), spec()) for name in "abcd"]
-    answers = await broker.enqueue(QUEUE, entries)
+    answers = await broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
     assert [each.id for each in answers if isinstance(each, Submitted)] == [id_of(name) for name in "abcd"]
-    await broker.enqueue(QUEUE, [Entry(token_of("e"), spec())])
-    assert await broker.cancel(id_of("c")) is State.CANCELLED
-    advance = await broker.advance(QUEUE, "runner", lane=0, outcomes=[], slots=2)
-    assert [name_of(claim.id) for claim in advance.claims] == ["a", "b"]
-    while advance.claims:
-        outcomes = [Completed(claim.id, claim.attempt, b"\x01") for claim in advance.claims]
-        advance = await broker.advance(QUEUE, "runner", lane=0, outcomes=outcomes, slots=1)
+    await broker.requests.enqueue(SPACE, DEFAULT_LINE, [Entry(token_of("e"), spec())])
+    assert await broker.requests.cancel(id_of("c")) is State.CANCELLED
+    advance = await broker.claims.advance(SPACE, "runner", lane=0, outcomes=[], asks=asks(2))
+    assert [name_of(claim.id) for claim in claimed(advance)] == ["a", "b"]
+    while claimed(advance):
+        outcomes = [Completed(claim.id, claim.attempt, b"\x01") for claim in claimed(advance)]
+        advance = await broker.claims.advance(SPACE, "runner", lane=0, outcomes=outcomes, asks=asks(1))
         assert advance.fenced == []
-    assert await broker.cancel(id_of("c")) is State.CANCELLED
+    assert await broker.requests.cancel(id_of("c")) is State.CANCELLED
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -322,8 +322,8 @@ async def test_no_single_fault_loses_or_doubles_a_job(
 async def test_the_scene_of_faults_makes_as_many_calls_as_are_spoilt(scene: Scene, proxy: FaultProxy) -> None:
     broker = Broker(Client(proxy.url, name="test", patience=10.0))
     scene.database.script_flush()
-    await broker.advance(QUEUE, "runner", lane=1, outcomes=[], slots=0)
-    await broker.enqueue(QUEUE, [])
+    await broker.claims.advance(SPACE, "runner", lane=1, outcomes=[], asks=asks(0))
+    await broker.requests.enqueue(SPACE, DEFAULT_LINE, [])
     await broker.client.run("cancel", BASE, token_of("none"))
     proxy.reset()
 

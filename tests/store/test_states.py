@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from docs import lifecycle
-from queuecore.model import LINES, Outcome, State
+from queuecore.model import LINES, RUNS, Outcome, State
 from queuecore.model.states import FINAL, TRANSITIONS
-from queuecore.store import Broker
-from queuecore.store import broker as broker_module
+from queuecore.store import claims
+from queuecore.store.claims import Claims
 from queuecore.store.keys import FIELDS, NAMES
+from queuecore.store.pruning import Pruning
+from queuecore.store.requests import Requests
 from queuecore.store.scripts import CALLED, LUA, header, scripts, source
+from queuecore.store.upkeep import Upkeep
 
 pytestmark = pytest.mark.docs
 
@@ -103,7 +106,8 @@ def test_every_transition_has_a_method_or_an_outcome() -> None:
         else:
             # Claiming is a part of advancing, promoting a part of it and of the heartbeat.
             method = {"claim": "advance", "promote": "heartbeat"}.get(name, name)
-            assert inspect.iscoroutinefunction(getattr(Broker, method))
+            writers = [topic for topic in (Requests, Claims, Upkeep, Pruning) if hasattr(topic, method)]
+            assert [inspect.iscoroutinefunction(getattr(writer, method)) for writer in writers] == [True]
 
 
 def test_the_verbs_of_outcomes_are_those_of_advance() -> None:
@@ -114,14 +118,17 @@ def test_the_verbs_of_outcomes_are_those_of_advance() -> None:
     assert verbs == {verb: verb for verb in OUTCOMES if verb != "complete"}
     assert OUTCOMES.keys() <= used_by("advance")
     for verb, outcome in OUTCOMES.items():
-        assert re.search(rf"case {outcome}\(.*\):\s+return \"{verb}\", ", inspect.getsource(broker_module))
+        assert re.search(rf"case {outcome}\(.*\):\s+return \"{verb}\", ", inspect.getsource(claims))
 
 
 def test_lua_knows_the_lines_in_the_same_order() -> None:
-    found = re.search(r"LINE_NAMES = \{(.*)\}", source("prelude"))
+    urgencies = re.search(r"URGENCIES = \{(.*)\}", source("prelude"))
+    classes = re.search(r"RUNS = \{(.*)\}", source("prelude"))
 
-    assert found is not None
-    assert re.findall(r"\w+", found[1]) == list(LINES)
+    assert urgencies is not None
+    assert classes is not None
+    assert re.findall(r"\w+", urgencies[1]) == list(LINES)
+    assert re.findall(r"\w+", classes[1]) == list(RUNS)
 
 
 def test_final_states_lead_nowhere_but_to_requeue_and_prune() -> None:
@@ -171,13 +178,3 @@ def test_every_counter_is_described() -> None:
     assert counted == {
         word for row in re.findall(r"^\| ([a-z_, ]+) \|", table, re.MULTILINE) for word in row.split(", ")
     } - {"counter"}
-
-
-def test_the_tour_names_every_module_of_the_queue() -> None:
-    page = (ROOT / "docs" / "internals.md").read_text("utf-8")
-    named = set(re.findall(r"`(\w+)`", page))
-
-    assert {"broker", "client", "connection", "events", "inspector", "keys", "queue", "scripts"} <= named
-    modules = {path.stem for path in (ROOT / "queuecore").rglob("*.py")}
-    for row in re.findall(r"^\| (`\w+`.*?) \|", page, re.MULTILINE):
-        assert set(re.findall(r"`(\w+)`", row)) <= modules

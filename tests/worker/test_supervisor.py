@@ -33,7 +33,7 @@ async def test_sigterm_lets_running_jobs_end_and_claims_no_more(
     assert worker.wait() == 0
     assert [await job.result(timeout=1) for job in jobs] == ["attempt 1", "attempt 1"]
     assert (await waiting.record()).state is State.QUEUED
-    assert await queue.inspector.runners("default") == []
+    assert await queue.inspector.figures.runners() == []
 
 
 @pytest.mark.parametrize("kind", ["test.sleep", "test.process_sleep", "test.thread", "test.stubborn"])

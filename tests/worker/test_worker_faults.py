@@ -124,7 +124,7 @@ async def test_the_late_result_of_a_suspended_runner_is_refused_and_counted(
 
     assert settled.attempt == 2
     assert await job.record() == settled
-    assert (await queue.inspector.statistics("default"))["fenced"] == 1
+    assert (await queue.inspector.figures.statistics())["fenced"] == 1
     await eventually(lambda: runner not in worker.runners(), "the runner that was given up ends")
     await eventually(lambda: len(worker.runners()) == 1, "and is replaced")
     assert (await (await queue.enqueue(registry["test.echo"], value=1)).result(timeout=10)) == [1]
@@ -239,7 +239,7 @@ async def _taken_up_again(job: Job[str]) -> float:
 
 
 async def _runner_pid(queue: Queue, record: JobRecord) -> int:
-    (runner,) = [each for each in await queue.inspector.runners(record.queue) if each.id == record.runner]
+    (runner,) = [each for each in await queue.inspector.figures.runners() if each.id == record.runner]
     return runner.pid
 
 
@@ -251,7 +251,7 @@ async def _owner(queue: Queue, record: JobRecord, workers: list[Worker]) -> tupl
 
 
 async def _all_running(queue: Queue, count: int) -> bool:
-    return (await queue.inspector.counts("default")).running == count
+    return (await queue.inspector.figures.counts()).running == count
 
 
 async def _ready(worker: Worker, *, runners: int = 1) -> None:

@@ -1,8 +1,9 @@
 -- prelude: what every script begins with; the words (STATE, K_JOB, ...) stand for literals, see keys.py
--- KEYS   1 the common beginning of the queue's keys, such as qc:{default}:
+-- KEYS   1 the common beginning of the space's keys, such as qc:{main}:
 local call = redis.call
 local base = KEYS[1]
-local LINE_NAMES = { 'urgent', 'high', 'normal', 'low' }
+local URGENCIES = { 'urgent', 'high', 'normal', 'low' }
+local RUNS = { 'async', 'thread', 'process' }
 local FINAL = { completed = true, failed = true, cancelled = true }
 
 -- A whole number as text; left to itself Redis makes it text as a fraction, which takes four times as long.
@@ -51,14 +52,22 @@ local function next_number(line)
   return line_start(line) + call('LLEN', base .. K_LINE_OF .. line)
 end
 
+-- How many jobs this call has put back in each line: somebody is to hear of them, see wake_pushed.
+local pushed = {}
+
+local function push(command, line, token)
+  if call(command, base .. K_LINE_OF .. line, token) == 1 then call('SADD', base .. K_OPEN, line) end
+  pushed[line] = (pushed[line] or 0) + 1
+end
+
 local function to_back(line, token)
   local number = next_number(line)
-  call('RPUSH', base .. K_LINE_OF .. line, token)
+  push('RPUSH', line, token)
   return number
 end
 
 local function to_front(line, token)
-  call('LPUSH', base .. K_LINE_OF .. line, token)
+  push('LPUSH', line, token)
   return call('HINCRBY', base .. K_LINES, line, -1)
 end
 
@@ -79,13 +88,13 @@ local function leave_line(line, token, number)
   end
 end
 
--- How many jobs stand in all lines.
-local function in_line()
-  local n = 0
-  for _, line in ipairs(LINE_NAMES) do
-    n = n + call('LLEN', base .. K_LINE_OF .. line) - (call('HGET', base .. K_LINES, line .. '.holes') or 0)
+-- The lines of one class of slot in some queues, the first queue's first, in each the most urgent first.
+local function lines_of(queues, runs)
+  local lines = {}
+  for _, queue in ipairs(queues) do
+    for _, urgency in ipairs(URGENCIES) do lines[#lines + 1] = queue .. ':' .. runs .. ':' .. urgency end
   end
-  return n
+  return lines
 end
 
 local function next_due_ms(now)
@@ -98,12 +107,37 @@ local function is_registered(runner)
   return call('HSTRLEN', base .. K_RUNNERS, runner) > 0
 end
 
--- Tells one idle runner that there is work. A runner that cannot hear is passed over for the next.
-local function wake_one()
+-- The runners that have room for the jobs of a line and found none: idle for its queue and class of slot.
+local function idle_for(line)
+  return base .. K_IDLE .. string.match(line, '^(.*):')
+end
+
+-- Tells one idle runner that there is work in a line. A runner that cannot hear is passed over for the next.
+-- Returns whether there was one.
+local function wake_one(line)
+  local idle, runs = idle_for(line), string.match(line, ':(.*):')
   while true do
-    local runner = call('SPOP', base .. K_IDLE)
-    if not runner then return end
-    if call('PUBLISH', base .. K_CONTROL .. runner, 'work') > 0 then return end
+    local runner = call('SPOP', idle)
+    if not runner then return false end
+    if call('PUBLISH', base .. K_CONTROL .. runner, 'work ' .. runs) > 0 then return true end
+  end
+end
+
+-- Tells idle runners of what this call has put back in line. One that finds more than it can take wakes the next.
+local function wake_pushed()
+  for line, n in pairs(pushed) do
+    for _ = 1, math.min(n, 4) do
+      if not wake_one(line) then break end
+    end
+  end
+end
+
+-- Takes a runner that ends off all lists of idle ones. Which those are, it has said when it registered.
+local function leave_idle(runner)
+  local said = call('HGET', base .. K_RUNNERS, runner)
+  if not said or said == '' then return end
+  for _, queue in ipairs(cjson.decode(said).queues or {}) do
+    for _, runs in ipairs(RUNS) do call('SREM', base .. K_IDLE .. queue .. ':' .. runs, runner) end
   end
 end
 

@@ -14,7 +14,7 @@ from ..log import event
 from ..model import Retention
 from ..store import Broker
 
-logger = logging.getLogger("queuecore.schedule")
+logger = logging.getLogger("queuecore.pruning")
 
 PRUNE_SECONDS = 60.0
 PAGE = 100
@@ -35,30 +35,30 @@ class Pruner:
     """
 
     def __init__(
-        self, broker: Broker, *, queues: Sequence[str], retention: Retention, hooks: Hooks | None
+        self, broker: Broker, *, spaces: Sequence[str], retention: Retention, hooks: Hooks | None
     ) -> None:
         self.retention = retention
         self._broker = broker
-        self._queues = queues
+        self._spaces = spaces
         self._hooks = hooks
 
     async def run(self) -> None:
         """Prune now and every minute, until cancelled."""
         while True:
-            for queue in self._queues:
-                removed = await self.prune(queue)
+            for space in self._spaces:
+                removed = await self.prune(space)
                 if removed:
-                    event(logger, logging.INFO, "jobs.pruned", queue=queue, count=removed)
+                    event(logger, logging.INFO, "jobs.pruned", space=space, count=removed)
             await asyncio.sleep(PRUNE_SECONDS)
 
-    async def prune(self, queue: str) -> int:
-        """Remove all jobs of `queue` that are due to go. Returns how many went."""
+    async def prune(self, space: str) -> int:
+        """Remove all jobs of `space` that are due to go. Returns how many went."""
         removed = 0
-        while expired := await self._broker.expired(queue, self.retention, limit=PAGE):
+        while expired := await self._broker.pruning.expired(space, self.retention, limit=PAGE):
             # Files first: a job without files is asked for again, files without a job by nobody.
             if self._hooks is not None:
                 await self._hooks.forget(expired)
-            gone = await self._broker.prune(queue, expired, self.retention)
+            gone = await self._broker.pruning.prune(space, expired, self.retention)
             removed += len(gone)
             if not gone:
                 break
