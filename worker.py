@@ -153,7 +153,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="What is not given here comes from the configuration: docs/configuration.md",
     )
-    parser.add_argument("--queues", metavar="A,B", help="the queues to serve, in this order, or by weight: mail=3,default=1")
+    parser.add_argument(
+        "--queues", metavar="A,B", help="the queues to serve, in this order, or by weight: mail=3,default=1"
+    )
     parser.add_argument("--processes", metavar="N", help="runner processes")
     parser.add_argument("--slots", metavar="N", help="async jobs that one runner runs at once")
     parser.add_argument("--handlers", metavar="M,N", help="modules to load handlers from")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import config
 from api import create_app
-from api.server import ApiServer
+from api.serving import ApiServer
 from queuecore import log
 
 COLLECT_AFTER = 10_000  # objects made and not freed; Python's own 700 are a dozen requests under way

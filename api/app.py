@@ -13,12 +13,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 import config
-from api import downloads, health, jobs, listing, openapi, problems, session, status, uploads, web
-from api.auth import Caller
-from api.guard import Guard
-from api.journal import keep_in_step
-from api.problems import Problem, problem_response
+from api.access import Caller
+from api.document import openapi
+from api.http import Problem, problem_response, problems
+from api.jobs import downloads, listing, status
+from api.jobs import requests as jobs
+from api.ops import health
 from api.service import Service, service_of
+from api.serving import Guard
+from api.sessions import session
+from api.uploads import keep_in_step
+from api.uploads import receiving as uploads
+from api.web import pages as web
 from queuecore import (
     BrokerUnavailable,
     InvalidArguments,

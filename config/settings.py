@@ -126,7 +126,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Option(
             "Queues to work on, the preferred one first, or each with a weight: `mail=3` has three times the "
-            "share of `default=1`. None starves. A kind is put into `default`, unless its handler names a queue.",
+            "share of `default=1`. None starves. A kind is put into `default`, unless its handler names "
+            "a queue.",
             at_least=1,
             pattern=r"[a-z][a-z0-9_]{0,31}(=(100|[1-9][0-9]?))?",
             pattern_text="names of lower-case letters, digits and underscores, 32 at most, a letter first, "
@@ -346,8 +347,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_space: Annotated[
         str,
         Option(
-            "Space that the jobs lie in: what is decided together lies on one node of a Redis Cluster. Another "
-            "name is another set of jobs, seen by none of the others.",
+            "Space that the jobs lie in: what is decided together lies on one node of a Redis Cluster. "
+            "Another name is another set of jobs, seen by none of the others.",
             pattern=r"[a-z][a-z0-9_]{0,31}",
             pattern_text="lower-case letters, digits and underscores, 32 at most, a letter first",
         ),

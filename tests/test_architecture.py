@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("queuecore", "handlers", "storage", "config", "api", "launch")
 # Hands its whole environment on to the processes of a worker, without looking for a setting in it.
 HANDS_ON = "queuecore/processes/environment.py"
+# Packages in rooms: what others may use of a room, its `__init__` names.
+HOUSES = ("queuecore", "api")
 ENVIRONMENT_READERS = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
 
@@ -116,3 +118,27 @@ def test_the_worker_command_is_on_top() -> None:
     assert imports_of(ROOT / "worker.py") & set(PACKAGES) <= {"config", "queuecore", "storage"}
     for path in sources(*PACKAGES):
         assert "worker" not in imports_of(path), name_of(path)
+
+
+@pytest.mark.parametrize(
+    "path", [path for house in HOUSES for path in (ROOT / house).rglob("*.py")], ids=name_of
+)
+def test_imports_from_another_room_go_through_its_door(path: Path) -> None:
+    house, *inside = path.relative_to(ROOT).with_suffix("").parts
+
+    around = [
+        f"line {node.lineno}: {target}"
+        for node in nodes_of(path)
+        if isinstance(node, ast.ImportFrom) and (target := _absolute(node, house, inside))
+        if len(parts := target.split(".")) > 2 and parts[0] == house and parts[1] != inside[0]
+    ]
+
+    assert not around, f"import it from the room itself, and add it to its door: {around}"
+
+
+def _absolute(node: ast.ImportFrom, house: str, inside: list[str]) -> str:
+    """What a `from ... import` names, as a path from the top."""
+    if not node.level:
+        return node.module or ""
+    base = [house, *inside][: -node.level]
+    return ".".join([*base, *(node.module.split(".") if node.module else [])])

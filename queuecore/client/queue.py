@@ -237,7 +237,7 @@ class Queue:
     def _entry(
         self, handler: Handler[..., Any], args: bytes, request: JobRequest, token: str | None = None
     ) -> tuple[str, str, Entry]:
-        """The space and line that a job goes to, and what is stored of it; makes a token where none is given."""
+        """The space and line that a job goes to, and what is stored of it, under a new token if need be."""
         if len(args) > self._max_arguments_bytes:
             raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
         if not 0 <= request.delay <= LONGEST:

@@ -57,7 +57,7 @@ class Subscription(msgspec.Struct, frozen=True):
 
 
 def parse_queues(texts: Sequence[str]) -> Subscription:
-    """Read the queues of a worker: `["mail", "default"]`, in that order; `["mail=3", "default=1"]`, by weight.
+    """Read the queues of a worker: `["mail", "default"]` in that order, `["mail=3", "default=1"]` by weight.
 
     Raises:
         ValueError: a name or a weight cannot be one, a queue is named twice, or there is none.

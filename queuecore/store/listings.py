@@ -1,4 +1,4 @@
-"""Reads of many jobs: an owner's, those in a state, the newest. Each list is an index, nothing is searched."""
+"""Reads of many jobs: an owner's, those in a state, the newest. Each list is an index: no searching."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 
 import config
 from api import create_app
-from api.operations import OPERATIONS
-from api.server import ApiServer
-from api.service import Service
+from api.document.operations import OPERATIONS
+from api.service.service import Service
+from api.serving.server import ApiServer
 from queuecore import ErrorRecord, JobContext, Queue, Registry, handler
 from queuecore.model import (
     RUNS,

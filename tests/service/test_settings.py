@@ -41,7 +41,7 @@ ELSEWHERE = {
     "redis_url": "every test of this folder",
     "http.host": "tests/launch",
     "http.port": "every test of this folder",
-    "http.min_body_rate": "tests/api/test_guard.py",
+    "http.min_body_rate": "tests/api/serving/test_guard.py",
     "auth.tokens": "test_status.py",
     "worker.handlers": "every test of this folder",
     "worker.grace": "test_shutdown.py",
