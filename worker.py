@@ -19,7 +19,8 @@ from typing import Any
 
 import config
 import storage
-from queuecore import Registry, Retention, log
+from queuecore import HandlerError, Retention, log
+from queuecore.handling import check_handlers
 from queuecore.model import WorkerOptions
 from queuecore.worker import Supervisor
 
@@ -40,6 +41,8 @@ USAGE_ERROR = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to stop; returns the exit code."""
     given = _parse(arguments)
+    # Handlers beside the caller are found, too; those of the service come first.
+    sys.path.append(str(Path.cwd()))
     if given.config:
         config.use_file(given.config)  # the handlers' processes read it too
     overrides = {setting: value for option, setting in OPTIONS.items() if (value := getattr(given, option))}
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = config.load(overrides=overrides)
         options = make_options(settings, burst=given.burst)
         check_handlers(options.handlers)
-    except (config.ConfigError, ValueError) as error:
+    except (config.ConfigError, HandlerError, ValueError) as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
     log.configure(level=options.log_level, format=options.log_format)
@@ -98,20 +101,6 @@ class FileHooks:
         files = storage.current()
         for job_id in job_ids:
             await asyncio.to_thread(files.delete, job_id)
-
-
-def check_handlers(modules: Sequence[str]) -> None:
-    """Load the handlers once before anything starts, so that a mistake in them is told here and now.
-
-    Raises:
-        ValueError: a module cannot be imported, its handlers contradict each other, or there are none.
-    """
-    try:
-        registry = Registry.load(modules)
-    except Exception as error:  # an import runs whatever stands in the module
-        raise ValueError(f"worker.handlers: {', '.join(modules)}: {type(error).__name__}: {error}") from error
-    if not len(registry):
-        raise ValueError(f"worker.handlers: there is no handler in {', '.join(modules)}")
 
 
 def make_retention(settings: config.Settings) -> Retention:

@@ -61,7 +61,7 @@ def test_every_worker_setting_reaches_the_worker() -> None:
         (["--slots", "x", "--queues", "A b"], "2 mistakes in the configuration"),
         (["--config", "/no/such/file"], "cannot be read"),
         ([], "set REDIS_URL"),
-        (["--redis-url", "redis://x", "--handlers", "no_such_module"], "No module named 'no_such_module'"),
+        (["--redis-url", "redis://x", "--handlers", "no_such_module"], "there is no module 'no_such_module'"),
         (["--redis-url", "redis://x", "--handlers", "json"], "there is no handler in json"),
     ],
 )

@@ -4,7 +4,8 @@ An attempt goes in as a claim and comes out as an outcome, whatever the handler 
 """
 
 from .executor import Attempt, Executor, StopReason, outcome_of_stop
-from .process_pool import PoolOptions, ProcessPool
+from .pool import ProcessPool
+from .pooled_process import PoolOptions
 from .threads import Threads
 
 __all__ = [

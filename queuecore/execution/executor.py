@@ -40,7 +40,8 @@ from ..model import (
     Retrying,
 )
 from .job_messages import Raised, Returned, Stopped
-from .process_pool import Died, ProcessPool
+from .pool import ProcessPool
+from .pooled_process import Died
 from .threads import Threads
 
 logger = logging.getLogger("queuecore.executor")

@@ -16,8 +16,9 @@ from .failures import (
     runner_died,
     timed_out,
 )
+from .handler import DEFAULT_RETRIES, Handler, handler
 from .progress import ProgressMeter
-from .registry import DEFAULT_RETRIES, Handler, Registry, handler
+from .registry import Registry, check_handlers
 
 __all__ = [
     "DEFAULT_RETRIES",
@@ -29,6 +30,7 @@ __all__ = [
     "News",
     "ProgressMeter",
     "Registry",
+    "check_handlers",
     "describe",
     "encode_result",
     "exit_phrase",

@@ -4,6 +4,7 @@ One wing of the house. It never runs or imports what users write; `handling` and
 never come here. They meet in `client` and `worker`.
 """
 
+from .address import parse_address
 from .broker import Broker
 from .events import Events
 from .figures import Figures
@@ -25,5 +26,6 @@ __all__ = [
     "Jobs",
     "Listings",
     "StoredJob",
+    "parse_address",
     "unique_name",
 ]

@@ -1,37 +1,29 @@
-"""The runner's job processes: started when a job needs one, kept warm, killed when a job must end.
-
-Whatever happens to a job process, `ProcessPool.run` tells how the attempt ended
-and the place in the pool is free again.
-"""
+"""The runner's side of one job process: started, given one attempt after the other, stopped, killed."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from ..handling import OUT_OF_MEMORY, News, process_died, retry_with_more_room
-from ..log import Format, event
+from ..log import Format
 from ..model import MAX_RESULT_BYTES, Claim, ErrorRecord
 from ..processes import Channel, child_environment
 from .job_messages import FromProcess, Raised, Ready, Returned, Run, Said, Setup, Stopped, Unfit, from_process
 
-logger = logging.getLogger("queuecore.process_pool")
-
-START_SECONDS = 60.0
-# A start costs as much as some hundred small jobs, so those alone are no reason for one.
-RECYCLE_SECONDS = 60.0
+START_SECONDS: Final = 60.0
 
 # What a job could use to reach the queue behind its context's back.
-SECRET_VARIABLES = frozenset({"REDIS_URL", "QUEUECORE_REDIS_URL"})
+SECRET_VARIABLES: Final = frozenset({"REDIS_URL", "QUEUECORE_REDIS_URL"})
 
 
 class Died(msgspec.Struct, frozen=True):
@@ -65,84 +57,7 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_result_bytes: int = MAX_RESULT_BYTES
 
 
-class ProcessPool:
-    """Up to `options.size` job processes."""
-
-    def __init__(self, options: PoolOptions) -> None:
-        self._options = options
-        self._places = asyncio.Semaphore(options.size)
-        self._idle: list[JobProcess] = []
-        self._all: set[JobProcess] = set()
-
-    async def run(
-        self,
-        claim: Claim,
-        *,
-        started: Callable[[], None],
-        heard: Callable[[News], None],
-    ) -> Ended:
-        """Run one attempt. When the caller is cancelled the process is stopped first.
-
-        Args:
-            started: called when a process has taken the job up, which may be after a wait.
-            heard: called with what the handler reports.
-        """
-        async with self._places:
-            process = await self._take()
-            if isinstance(process, Died):
-                return process
-            try:
-                started()
-                return await process.run(claim, heard=heard)
-            finally:
-                await self._put_back(process)
-
-    def pids(self) -> list[int]:
-        """Return the ids of the processes that are up."""
-        return [process.pid for process in self._all]
-
-    async def close(self) -> None:
-        """End all processes, the busy ones by force."""
-        for process in list(self._all):
-            process.kill()
-        await asyncio.gather(*(process.wait() for process in list(self._all)))
-        self._all.clear()
-        self._idle.clear()
-
-    async def _take(self) -> JobProcess | Died:
-        while self._idle:
-            # The one used last: the others may be swapped out, and can be let go.
-            process = self._idle.pop()
-            if process.alive:
-                return process
-            await self._bury(process)
-        process = await JobProcess.start(self._options)
-        self._all.add(process)
-        try:
-            reason = await process.ready()
-        except BaseException:
-            await self._bury(process)
-            raise
-        if reason is None:
-            return process
-        await self._bury(process)
-        event(logger, logging.ERROR, "process.unfit", pid=process.pid, reason=reason)
-        return Died(ErrorRecord("crashed", "The job's process could not be started.", reason))
-
-    async def _put_back(self, process: JobProcess) -> None:
-        worn = process.jobs >= self._options.recycle and process.age >= RECYCLE_SECONDS
-        if process.reusable and not worn:
-            self._idle.append(process)
-        else:
-            await self._bury(process)
-
-    async def _bury(self, process: JobProcess) -> None:
-        process.kill()
-        await process.wait()
-        self._all.discard(process)
-
-
-class JobProcess:
+class PooledProcess:
     """The runner's side of one job process."""
 
     def __init__(self, process: asyncio.subprocess.Process, *, stop_grace: float) -> None:
@@ -160,7 +75,7 @@ class JobProcess:
         self._stopping = False
 
     @classmethod
-    async def start(cls, options: PoolOptions) -> JobProcess:
+    async def start(cls, options: PoolOptions) -> PooledProcess:
         """Start a process; whether it is fit for work is told by `ready`."""
         ours, theirs = socket.socketpair()
         with theirs:
