@@ -1,10 +1,12 @@
-"""Text that only this service can have written: cookies and cursors."""
+"""Text that only this service can have written: cookies, cursors and marks."""
 
 import base64
 import hashlib
-import hmac
 
-_MAC_BYTES = 16
+from itsdangerous import BadData, TimestampSigner
+from itsdangerous.encoding import base64_decode, base64_encode
+
+MOST_CHARACTERS = 4_096  # of a text that is looked at: what we write is far shorter
 
 
 class Signer:
@@ -13,41 +15,40 @@ class Signer:
     Args:
         secret: the key.
         purpose: what the texts are for; text signed for one purpose is worth nothing for another.
+        seconds: for how long they are taken after they were signed; None for ever.
     """
 
-    def __init__(self, secret: bytes, purpose: str) -> None:
-        self._key = hashlib.blake2b(purpose.encode(), key=hashlib.sha256(secret).digest()).digest()
+    def __init__(self, secret: bytes, purpose: str, *, seconds: int | None = None) -> None:
+        self._secret = secret
+        self._purpose = purpose
+        self._seconds = seconds
 
     def sign(self, payload: bytes, *, bound_to: str = "") -> str:
-        """Write a payload as URL-safe text with its signature.
+        """Write a payload as URL-safe text with the time and a signature.
 
         Args:
             bound_to: what else must be the same when it is read again.
         """
-        return _encode(payload + self._mac(payload, bound_to))
+        return self._signer(bound_to).sign(base64.urlsafe_b64encode(payload).rstrip(b"=")).decode("ascii")
 
     def read(self, text: str, *, bound_to: str = "") -> bytes | None:
-        """Return the payload of a signed text, None where this service did not write it."""
-        if not text:
+        """Return the payload of a signed text, None where this service did not write it, or too long ago."""
+        if not text.isascii() or len(text) > MOST_CHARACTERS:
             return None
         try:
-            signed = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        except ValueError:
+            signed = self._signer(bound_to).unsign(text, max_age=self._seconds)
+            # Several texts decode to the same signature; only the one that was given out is taken.
+            signature = text.rpartition(".")[2].encode()
+            if base64_encode(base64_decode(signature)) != signature:
+                return None
+        except BadData:
             return None
-        payload, mac = signed[:-_MAC_BYTES], signed[-_MAC_BYTES:]
-        # Several texts decode to the same bytes; only the one that was given out is taken.
-        if _encode(signed) != text or not hmac.compare_digest(mac, self._mac(payload, bound_to)):
-            return None
-        return payload
+        return base64.urlsafe_b64decode(signed + b"=" * (-len(signed) % 4))
 
     def mark(self, text: str) -> str:
         """Return a short mark that only this service can make of `text`."""
-        return _encode(self._mac(text.encode(), "")[:9])
+        return self._signer("").get_signature(text.encode()).decode("ascii")[:12]
 
-    def _mac(self, payload: bytes, bound_to: str) -> bytes:
-        message = len(payload).to_bytes(4) + payload + bound_to.encode()
-        return hashlib.blake2b(message, key=self._key, digest_size=_MAC_BYTES).digest()
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    def _signer(self, bound_to: str) -> TimestampSigner:
+        salt = f"queuecore {self._purpose}\n{bound_to}".encode()
+        return TimestampSigner(self._secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
