@@ -6,9 +6,18 @@ import msgspec
 from msgspec import Meta
 
 import storage
-from handlers.cleaning import CleaningError, CleaningOptions, StepProgress, clean_file
-from handlers.cleaning.options import DateOrder, DecimalSign, DelimiterName, EncodingName, OutputFormat
-from handlers.cleaning.report import CleaningReport
+from handlers.cleaning import (
+    CleaningError,
+    CleaningOptions,
+    CleaningReport,
+    DateOrder,
+    DecimalSign,
+    DelimiterName,
+    EncodingName,
+    OutputFormat,
+    StepProgress,
+    clean_file,
+)
 from queuecore import JobContext, Permanent, Step, handler
 from storage import Artifact, FileRef
 

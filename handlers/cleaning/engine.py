@@ -9,36 +9,36 @@ from pathlib import Path
 
 import msgspec
 
-from handlers.cleaning.batches import Batch, Source
-from handlers.cleaning.columns import ColumnPlan, ColumnProfile
-from handlers.cleaning.duplicates import SeenRows
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.file_kinds import FileKind, identify, output_name
-from handlers.cleaning.header import HeaderRepeats
 from handlers.cleaning.options import DELIMITERS, CleaningOptions
-from handlers.cleaning.progress import Report, Steps
 from handlers.cleaning.report import (
     MOST_COLUMNS,
     CleaningReport,
     ColumnReport,
+    Report,
     RowCounts,
     Sample,
+    Steps,
     Tally,
     list_names,
     shorten,
 )
 from handlers.cleaning.rules import (
     MOST_CHARACTERS_IN_XLSX_CELL,
+    ColumnPlan,
+    ColumnProfile,
+    HeaderRepeats,
     Rewriter,
+    SeenRows,
     Sifter,
     Tidier,
     name_columns,
-    tidy_cell,
 )
-from handlers.cleaning.text_reading import TextTable
-from handlers.cleaning.workbook_reading import WorkbookTable
-from handlers.cleaning.workbook_writing import ROWS_A_SHEET, write_workbook
-from handlers.cleaning.writing import RejectedFile, Written, write_text
+from handlers.cleaning.table import Batch, Source, Written
+from handlers.cleaning.text import RejectedFile, TextTable, write_text
+from handlers.cleaning.values import SEPARATOR, tidy_cell
+from handlers.cleaning.workbook import ROWS_A_SHEET, WorkbookTable, write_workbook
 
 _TEXT_STEPS = (("looking at the file", 2), ("checking rows", 45), ("writing the result", 53))
 _WORKBOOK_STEPS = (
@@ -47,7 +47,6 @@ _WORKBOOK_STEPS = (
     ("checking rows", 25),
     ("writing the result", 35),
 )
-_CELL = "\x1f"
 
 
 class CleanedFile(msgspec.Struct, frozen=True):
@@ -234,7 +233,7 @@ class _Cleaning:
             self._tally.sample("rejected", Sample(reject.row, before=shown, reason=reject.reason))
 
     def _without_duplicates(self, written: Written, numbers: Sequence[int], seen: SeenRows) -> Written:
-        rows = list(map(_CELL.join, zip(*written.columns, strict=True)))
+        rows = list(map(SEPARATOR.join, zip(*written.columns, strict=True)))
         new = seen.find_new(rows)
         if all(new):
             return written
@@ -243,7 +242,8 @@ class _Cleaning:
             if not self._tally.wants_samples("duplicates"):
                 break
             if not is_new:
-                self._tally.sample("duplicates", Sample(number, before=shorten(row.replace(_CELL, " | "))))
+                shown = shorten(row.replace(SEPARATOR, " | "))
+                self._tally.sample("duplicates", Sample(number, before=shown))
         return Written(
             [list(compress(cells, new)) for cells in written.columns],
             written.natives and [cells and list(compress(cells, new)) for cells in written.natives],
