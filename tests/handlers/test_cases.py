@@ -1,0 +1,61 @@
+"""Files as people have them come out as they should; see `cases/README.md`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.handlers.cleaning.tables import clean
+
+CASES = Path(__file__).parent / "cases"
+# Not right yet, and why. A case that comes out right must be taken off this list.
+WRONG = {
+    "01-cell-over-100-lines": "a record of the sample may have 100 lines",
+    "03-one-column-with-commas": "a header without the delimiter is taken for a title",
+    "05-wkt-commas-beat-semicolons": "the header has no say in which delimiter is right",
+    "07-lists-in-cells-w3c": "the header has no say in which delimiter is right",
+    "08-single-quoted-cells": "only double quotes are tried",
+    "10-no-header-data-becomes-names": "the first row is taken for names whatever it holds",
+    "12-comments-longer-than-table": "comments count as rows",
+    "14-space-delimiter": "spaces are not tried",
+    "15-pound-in-windows-1252": "letters are as likely beside a digit as elsewhere",
+    "17-iso-8859-2": "the encoding is not known",
+    "20-apostrophe-before-phones-and-temperatures": "whatever starts with a sign is taken for a formula",
+    "21-excel-text-formula": "a text written as a formula is not recognised",
+    "22-text-after-quoted-word": "text after a closing quote is not read",
+    "23-number-column-with-na": "a mark of a missing value makes numbers a column of text",
+    "25-header-only": "a table without rows is refused",
+    "26-bom-inside": "a mark inside the file makes a repeated header data",
+    "27-c1-control": "letters of Windows-1252 that became control characters stay",
+    "28-formulas-without-values": "an empty saved value counts as a value",
+    "31-backslash-part-names": "part names with backslashes are not understood",
+    "33-csv-to-xlsx-loses-zeros": "whatever can be a number is written as one",
+}
+
+
+def cases() -> list[object]:
+    """Every file with an expectation; those not right yet must fail."""
+    found = {path.name.partition(".expected.")[0]: path for path in sorted(CASES.glob("*.expected.*"))}
+    assert found.keys() >= WRONG.keys()
+    return [
+        pytest.param(
+            path, id=name, marks=[pytest.mark.xfail(strict=True, reason=WRONG[name])] if name in WRONG else []
+        )
+        for name, path in found.items()
+    ]
+
+
+@pytest.mark.parametrize("expected", cases())
+def test_a_file_comes_out_as_it_should(expected: Path) -> None:
+    name = expected.name.partition(".expected.")[0]
+    (source,) = (path for path in CASES.glob(f"{name}.*") if ".expected." not in path.name)
+
+    if expected.suffix == ".json":
+        cleaned = clean(source.read_bytes(), name=source.name, output="xlsx")
+        assert cleaned.sheet == [tuple(row) for row in json.loads(expected.read_text("utf-8"))]
+    else:
+        options = {"output": "csv"} if source.suffix == ".xlsx" else {}
+        cleaned = clean(source.read_bytes(), name=source.name, **options)
+        assert cleaned.content == expected.read_bytes()
+    counts = cleaned.report.rows
+    assert counts.read == counts.written + counts.blank + counts.duplicates + counts.rejected
