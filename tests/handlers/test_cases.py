@@ -20,7 +20,6 @@ WRONG = {
     "14-space-delimiter": "spaces are not tried",
     "15-pound-in-windows-1252": "letters are as likely beside a digit as elsewhere",
     "17-iso-8859-2": "the encoding is not known",
-    "20-apostrophe-before-phones-and-temperatures": "whatever starts with a sign is taken for a formula",
     "21-excel-text-formula": "a text written as a formula is not recognised",
     "22-text-after-quoted-word": "text after a closing quote is not read",
     "23-number-column-with-na": "a mark of a missing value makes numbers a column of text",

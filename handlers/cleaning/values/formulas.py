@@ -8,14 +8,20 @@ from handlers.cleaning.values.cells import SEPARATOR
 FORMULA_STARTS = "=+-@\t\r＝＋－＠"
 _STARTS = frozenset(FORMULA_STARTS)
 
-# A number, a telephone number or a dash: they start like a formula and are none.
-_HARMLESS = re.compile(r"[+\-] ?[$€£¥₩₹]? ?[\d.,']*\d(?:[eE][+\-]?\d+)?(?: ?[%$€£¥₩₹])?|\+\d[\d ()]*|-+")
+# A formula can do harm only by what it names: a cell, a function, another program. So a sign before nothing
+# but digits and what stands among them is left alone: numbers, fractions, telephone numbers, dashes.
+_FIGURES = r"(?:[\d\s.,'’()+\-*/^%‰°$€£¥₩₹–−²³½¼¾]|(?<=\d)[eE](?=[+\-]?\d))"
+# No spreadsheet can parse a word after a number: -5 °C, -12 EUR, +1 555-1234 ext. 8. But 1E5-A1 it can.
+_WORDS = r"\d(?:\s+|\s*[°%‰]\s*|(?![eE][+\-]?\d))[^\W\d_][\w\s.,'’°%/²³µ–−\-]*"
+_NAMES = r"[@＠][\w.]+(?:[\s,]+[@＠][\w.]+)*"  # of people: @ann
+_HARMLESS = re.compile(rf"[+\-＋－](?:{_FIGURES}*|{_FIGURES}*{_WORDS})|{_NAMES}")
 
 
 def escape_formula(text: str) -> str:
     """Return a text so that no spreadsheet runs it: with an apostrophe before what starts a formula.
 
-    Numbers, telephone numbers and dashes stay as they are. See OWASP, CSV Injection.
+    What starts like a formula and can name nothing, such as a telephone number or a temperature, stays as it
+    is. See OWASP, CSV Injection.
     """
     if text[:1] not in _STARTS or not text or _HARMLESS.fullmatch(text):
         return text
