@@ -11,9 +11,11 @@ MOST_SAMPLES = 5
 
 # The rule's word for programs, its title for people, what it counts; in the order of the report.
 RULES: tuple[tuple[str, str, str], ...] = (
-    ("controls", "Control characters removed", "cells"),
+    ("controls", "Control characters and stray byte order marks removed", "cells"),
+    ("windows_letters", "Letters of Windows-1252 that had become control characters restored", "cells"),
     ("line_breaks", "Line breaks inside cells brought to one form", "cells"),
     ("trim", "Spaces around the text removed", "cells"),
+    ("text_formulas", 'Texts written as formulas (="007") taken as texts', "cells"),
     ("headers", "Column names made unique and complete", "cells"),
     ("numbers", "Numbers brought to one form", "cells"),
     ("dates", "Dates brought to one form", "cells"),

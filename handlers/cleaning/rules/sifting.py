@@ -83,5 +83,5 @@ def _replace(
         clipped=batch.clipped,
         padded=batch.padded,
         done=batch.done,
-        may_hold_controls=batch.may_hold_controls,
+        may_be_untidy=batch.may_be_untidy,
     )

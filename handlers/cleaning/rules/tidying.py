@@ -1,10 +1,18 @@
 """Frees the cells of columns of what surrounds and disturbs them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from handlers.cleaning.report import Tally
 from handlers.cleaning.table import Batch
-from handlers.cleaning.values import even_breaks, holds_controls, remove_controls
+from handlers.cleaning.values import (
+    even_breaks,
+    holds_controls,
+    holds_windows_letters,
+    remove_controls,
+    restore_letters,
+    tidy_cell,
+    unwrap_text,
+)
 
 
 class Tidier:
@@ -20,41 +28,42 @@ class Tidier:
 
     def learn(self, batch: Batch) -> list[list[str]]:
         """Return the tidied columns of a batch of the first pass, and count what was done."""
-        tidied = []
-        for index, cells in enumerate(batch.columns):
-            if batch.may_hold_controls:
-                cells = self._calm(index, batch.rows, cells)
-            stripped = list(map(str.strip, cells))
-            # strip returns the same object where there is nothing to strip, which makes this cheap.
-            if stripped != cells:
-                self._tally.compare("trim", index, batch.rows, cells, stripped)
-                self._trimmed.add(index)
-            tidied.append(stripped)
-        return tidied
+        return [self._learn_column(index, batch, cells) for index, cells in enumerate(batch.columns)]
 
     def tidy(self, batch: Batch) -> list[list[str]]:
         """Return the tidied columns of a batch of the second pass."""
         if not self._trimmed and not self._disturbed:
             return batch.columns
         columns = list(batch.columns)
-        if batch.may_hold_controls:
-            for index in self._disturbed:
-                columns[index] = [even_breaks(remove_controls(cell)) for cell in columns[index]]
-        for index in self._trimmed:
+        disturbed = self._disturbed if batch.may_be_untidy else set()
+        for index in disturbed:
+            columns[index] = list(map(tidy_cell, columns[index]))
+        for index in self._trimmed - disturbed:
             columns[index] = list(map(str.strip, columns[index]))
         return columns
 
-    def _calm(self, index: int, rows: Sequence[int], cells: list[str]) -> list[str]:
-        joined = "".join(cells)
+    def _learn_column(self, index: int, batch: Batch, cells: list[str]) -> list[str]:
+        joined = "".join(cells) if batch.may_be_untidy else ""
         if holds_controls(joined):
-            without = list(map(remove_controls, cells))
-            self._tally.compare("controls", index, rows, cells, without)
-            self._disturbed.add(index)
-            cells = without
+            cells = self._disturb("controls", index, batch.rows, cells, remove_controls)
+        if holds_windows_letters(joined):
+            cells = self._disturb("windows_letters", index, batch.rows, cells, restore_letters)
         if "\r" in joined:
-            even = list(map(even_breaks, cells))
             # A line break at the very end is trimmed anyway; it is not counted twice.
-            self._tally.compare("line_breaks", index, rows, cells, even)
-            self._disturbed.add(index)
-            cells = even
-        return cells
+            cells = self._disturb("line_breaks", index, batch.rows, cells, even_breaks)
+        stripped = list(map(str.strip, cells))
+        # strip returns the same object where there is nothing to strip, which makes this cheap.
+        if stripped != cells:
+            self._tally.compare("trim", index, batch.rows, cells, stripped)
+            self._trimmed.add(index)
+        if '="' in joined:
+            return self._disturb("text_formulas", index, batch.rows, stripped, unwrap_text)
+        return stripped
+
+    def _disturb(
+        self, rule: str, index: int, rows: Sequence[int], cells: list[str], change: Callable[[str], str]
+    ) -> list[str]:
+        changed = list(map(change, cells))
+        self._tally.compare(rule, index, rows, cells, changed)
+        self._disturbed.add(index)
+        return changed

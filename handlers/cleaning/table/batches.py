@@ -35,7 +35,7 @@ class Batch(msgspec.Struct, frozen=True):
         clipped: how many rows had empty cells beyond the last column; they were cut off.
         padded: how many rows lacked cells at the end that the whole table lacks; they were filled up.
         done: how much of the source is read, in its unit.
-        may_hold_controls: whether a cell can hold control characters or line breaks that are not `\\n`.
+        may_be_untidy: whether a cell may hold more than spaces that a tidy cell does not hold.
     """
 
     columns: list[list[str]]
@@ -46,7 +46,7 @@ class Batch(msgspec.Struct, frozen=True):
     clipped: int = 0
     padded: int = 0
     done: int = 0
-    may_hold_controls: bool = False
+    may_be_untidy: bool = False
 
 
 class Written(msgspec.Struct, frozen=True):

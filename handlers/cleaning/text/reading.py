@@ -9,13 +9,14 @@ from handlers.cleaning.table import Batch, Description, Reject
 from handlers.cleaning.text.dialect import Layout, find_layout
 from handlers.cleaning.text.encoding import Encoding, find_encoding
 from handlers.cleaning.text.records import Cutter
-from handlers.cleaning.values import SEPARATOR
+from handlers.cleaning.values import SEPARATOR, may_be_untidy
 
 # Small enough that a block's cells stay in the processor's cache while they are worked on.
 BLOCK_BYTES = 128 * 1024
 _SAMPLE_BYTES = 512 * 1024
 _MOST_LINE_BYTES = 64 * 1024 * 1024
-_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
+# Control characters, and what letters of Windows-1252 and byte order marks begin with in UTF-8.
+_UNTIDY = bytes([*range(9), 11, 12, *range(14, 32), 127, 0xC2, 0xEF])
 
 
 class TextTable:
@@ -92,7 +93,7 @@ class TextTable:
                 clipped=rows.clipped,
                 padded=rows.padded,
                 done=done,
-                may_hold_controls=rows.has_breaks or _has_controls(raw, text),
+                may_be_untidy=rows.has_breaks or _may_be_untidy(raw, text, self.encoding.codec),
             )
             yield _set_aside_undecodable(batch, self.encoding) if undecodable else batch
 
@@ -212,13 +213,11 @@ def _end_of_line(text: str, start: int) -> int:
     return end
 
 
-def _has_controls(raw: bytes, text: str) -> bool:
-    if text.isascii() or raw[:1] != b"\0":
-        found = len(raw.translate(None, _CONTROLS)) != len(raw)
-        if not found or b"\0" not in raw:
-            return found
-    encoded = text.encode("utf-8", "surrogatepass")
-    return len(encoded.translate(None, _CONTROLS)) != len(encoded)
+def _may_be_untidy(raw: bytes, text: str, codec: str) -> bool:
+    # Bytes are searched far faster than text. All that is untidy in UTF-8 has one of these bytes.
+    if codec == "utf-8" and len(raw.translate(None, _UNTIDY)) == len(raw):
+        return b'="' in raw
+    return may_be_untidy(text)
 
 
 def _set_aside_undecodable(batch: Batch, encoding: Encoding) -> Batch:
@@ -240,5 +239,5 @@ def _set_aside_undecodable(batch: Batch, encoding: Encoding) -> Batch:
         clipped=batch.clipped,
         padded=batch.padded,
         done=batch.done,
-        may_hold_controls=batch.may_hold_controls,
+        may_be_untidy=batch.may_be_untidy,
     )

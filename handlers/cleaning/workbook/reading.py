@@ -95,7 +95,7 @@ class WorkbookTable:
                 texts, native = _convert(cells)
                 columns.append(texts)
                 natives.append(native)
-            yield Batch(columns, numbers, natives, blank=blank, done=numbers[-1], may_hold_controls=True)
+            yield Batch(columns, numbers, natives, blank=blank, done=numbers[-1], may_be_untidy=True)
 
     def _verify_shared_parts(self) -> None:
         """Unpack once what every library reads on opening, so that none meets a lie about a size."""

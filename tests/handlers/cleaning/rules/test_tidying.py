@@ -17,6 +17,13 @@ from tests.handlers.cleaning.tables import clean, column
         ("\x1fx\x1e", "x"),
         ("a\r\nb\rc", "a\nb\nc"),
         ("\x00 x", "x"),
+        ("a \x96 b\x85", "a – b…"),
+        ("a\x81b", "ab"),
+        ("\ufeffa\ufeffb", "ab"),
+        ('="007"', "007"),
+        ('="say ""a"" "', 'say "a"'),
+        ('="=""007"""', "007"),
+        ('="x"&"y"', '\'="x"&"y"'),
     ],
 )
 def test_a_cell_is_trimmed_and_freed_of_control_characters(before: str, after: str) -> None:
