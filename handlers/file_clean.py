@@ -14,6 +14,7 @@ from handlers.cleaning import (
     DecimalSign,
     DelimiterName,
     EncodingName,
+    HeaderChoice,
     OutputFormat,
     StepProgress,
     clean_file,
@@ -109,12 +110,13 @@ def clean(
         ),
     ] = True,
     first_row_is_header: Annotated[
-        bool,
+        HeaderChoice,
         Meta(
             title="First row is the header",
-            description="Switch it off if the first row holds data; the columns are then numbered.",
+            description="“auto” looks: a first row that is data like the rest stays, "
+            "and the columns are numbered.",
         ),
-    ] = True,
+    ] = "auto",
     encoding: Annotated[
         EncodingName,
         Meta(

@@ -13,6 +13,7 @@ from handlers.cleaning.options import (
     DecimalSign,
     DelimiterName,
     EncodingName,
+    HeaderChoice,
     OutputFormat,
 )
 from handlers.cleaning.report import CleaningReport, StepProgress
@@ -26,6 +27,7 @@ __all__ = [
     "DecimalSign",
     "DelimiterName",
     "EncodingName",
+    "HeaderChoice",
     "OutputFormat",
     "StepProgress",
     "clean_file",

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.file_kinds import FileKind, identify, output_name
-from handlers.cleaning.options import DELIMITERS, CleaningOptions
+from handlers.cleaning.options import CleaningOptions, name_delimiter
 from handlers.cleaning.report import (
     MOST_COLUMNS,
     CleaningReport,
@@ -132,7 +131,7 @@ class _Cleaning:
         self._steps = steps
         self._output = source.description.format if options.output == "same" else options.output
         self._warnings = list(source.description.warnings)
-        escape, named = options.escape_formulas, options.first_row_is_header
+        escape, named = options.escape_formulas, source.description.header_row > 0
         self._names = name_columns(source.header, named=named, escape=escape)
         self._tally = Tally(self._names)
         self._tidier = Tidier(self._tally)
@@ -166,17 +165,14 @@ class _Cleaning:
             for _ in self._names
         ]
         self._steps.begin("checking rows")
-        rows = rejects = 0
+        rows = 0
         for batch in self._source.batches():
             sifted = self._sifter.sift(batch, self._tidier.learn(batch))
             for profile, cells in zip(profiles, sifted.columns, strict=True):
                 profile.learn(cells)
             rows += len(sifted.rows)
-            rejects += len(sifted.rejects)
             self._rows += len(sifted.rows) + sifted.blank + len(sifted.rejects)
             self._steps.advance(batch.done, self._source.total, self._source.unit)
-        if not rows and not rejects:
-            raise _no_rows(has_header=options.first_row_is_header)
         return [
             profile.plan(decimal=options.decimal, date_order=options.date_order) for profile in profiles
         ], rows
@@ -266,7 +262,7 @@ class _Cleaning:
             format=description.format,
             output_format=self._output,
             encoding=description.encoding,
-            delimiter=_name_delimiter(description.delimiter),
+            delimiter=name_delimiter(description.delimiter),
             sheet=description.sheet,
             header_row=description.header_row,
             rows=RowCounts(
@@ -314,17 +310,8 @@ class _Cleaning:
                 "with the reason."
             )
         if not self._written:
-            self._warnings.append("No row could be taken into the table; the result holds only the header.")
-
-
-def _no_rows(*, has_header: bool) -> CleaningError:
-    return CleaningError(
-        "The file has no rows below its header." if has_header else "The file has no rows.",
-        "Check that the right file was chosen. If its first row holds data and not the names of the columns, "
-        "switch off the option “first row is the header”.",
-        type="no-rows",
-    )
-
-
-def _name_delimiter(delimiter: str) -> str:
-    return next((name for name, each in DELIMITERS.items() if each == delimiter), "")
+            self._warnings.append(
+                "No row could be taken into the table; the result holds only the header."
+                if self._rejected.count
+                else "The file has no rows below its header. Check that the right file was chosen."
+            )

@@ -6,7 +6,7 @@ The first pass learns (`Tidier.learn`, `Sifter`, `ColumnProfile`), the second wr
 
 from handlers.cleaning.rules.columns import ColumnPlan, ColumnProfile
 from handlers.cleaning.rules.duplicates import SeenRows
-from handlers.cleaning.rules.header import find_title_rows
+from handlers.cleaning.rules.header import Header, find_header, names_columns
 from handlers.cleaning.rules.names import name_columns
 from handlers.cleaning.rules.repeats import HeaderRepeats
 from handlers.cleaning.rules.rewriting import Rewriter
@@ -17,11 +17,13 @@ __all__ = [
     "MOST_CHARACTERS_IN_XLSX_CELL",
     "ColumnPlan",
     "ColumnProfile",
+    "Header",
     "HeaderRepeats",
     "Rewriter",
     "SeenRows",
     "Sifter",
     "Tidier",
-    "find_title_rows",
+    "find_header",
     "name_columns",
+    "names_columns",
 ]

@@ -7,6 +7,7 @@ import msgspec
 
 from handlers.cleaning.values import (
     SEPARATOR,
+    TO_SHAPE,
     Moment,
     Notation,
     NumberEvidence,
@@ -27,7 +28,6 @@ _MOST_SHAPES = 400
 _LONGEST_SHAPE = 64
 _MOST_MOMENTS_KEPT = 50_000
 
-_TO_SHAPE = {ord(digit): "9" for digit in "012345678"}
 
 Kind = Literal["text", "number", "date"]
 
@@ -85,7 +85,7 @@ class ColumnProfile:
         if len(joined) > _LONGEST_SHAPE * (len(cells) + 8):
             self._candidate_number = self._candidate_date = False
             return
-        shapes = set(joined.translate(_TO_SHAPE).split(SEPARATOR)) - self._shapes - {""}
+        shapes = set(joined.translate(TO_SHAPE).split(SEPARATOR)) - self._shapes - {""}
         if shapes:
             self._learn_shapes(shapes)
         if self._candidate_number:

@@ -23,14 +23,17 @@ def name_columns(header: Sequence[str], *, named: bool, escape: bool) -> list[st
     reserved = {name.casefold() for name in wanted}
     names: list[str] = []
     taken: set[str] = set()
+    next_number: dict[str, int] = {}
     for index, name in enumerate(wanted, start=1):
         stem = name or f"column_{index}"
         unique = stem
-        number = 2
+        # Thousands of columns may share a name; each goes on where the one before it ended.
+        number = next_number.get(stem.casefold(), 2)
         while unique.casefold() in taken or (unique != name and unique.casefold() in reserved):
             # -5 is a number, but -5_2 is a formula.
             unique = written(f"{stem}_{number}")
             number += 1
+        next_number[stem.casefold()] = number
         taken.add(unique.casefold())
         names.append(unique)
     return names

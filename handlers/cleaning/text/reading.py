@@ -6,7 +6,7 @@ from pathlib import Path
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.options import CleaningOptions
 from handlers.cleaning.table import Batch, Description, Reject
-from handlers.cleaning.text.dialect import Layout, find_layout
+from handlers.cleaning.text.dialect import find_layout
 from handlers.cleaning.text.encoding import Encoding, find_encoding
 from handlers.cleaning.text.records import Cutter
 from handlers.cleaning.values import SEPARATOR, may_be_untidy
@@ -56,34 +56,37 @@ class TextTable:
         )
         return Description(
             format="tsv" if layout.dialect.delimiter == "\t" else "csv",
-            header_row=layout.declared + layout.preamble + 1 if layout.header_lines else 0,
+            header_row=layout.lines_above + 1 if layout.header_lines else 0,
             encoding=encoding.name,
             delimiter=layout.dialect.delimiter,
-            warnings=() if encoding.sure else (unsure,),
+            warnings=layout.warnings if encoding.sure else (unsure, *layout.warnings),
         )
 
     def batches(self) -> Iterator[Batch]:
         """Yield the rows below the header."""
         layout = self.layout
         cutter = Cutter(layout.dialect, width=len(layout.header), short_width=layout.short_width)
-        above = layout.declared + layout.preamble + layout.header_lines
+        if layout.above:
+            yield Batch([[] for _ in layout.header], (), rejects=layout.above)
+        body = layout.lines_above + layout.header_lines + 1
         line = 1
         rest = ""
+        cut_at = 0
+        undecodable = False
         for raw, done, final in self._blocks():
-            text, undecodable = _decode(raw, self.encoding.codec)
+            text, has_undecodable = _decode(raw, self.encoding.codec)
+            undecodable = undecodable or has_undecodable
             if self._newline == b"\r":
                 text = text.replace("\r", "\n")
-            if line <= above:
-                preamble, line, rest = _skip_lines(rest + text, line, above, layout)
-                if preamble:
-                    yield Batch([[] for _ in layout.header], (), rejects=preamble, done=done)
-                if line <= above and not final:
-                    continue
-                text, rest = rest, ""
-            if not text and not rest:
+            if line < body:
+                line, text = _skip_lines(text, line, body)
+            text = rest + text
+            # A cell that is still open is read again when the text has doubled: often enough, and linear.
+            if not text or (len(text) < cut_at and not final):
+                rest = text
                 continue
-            rows = cutter.cut(rest + text, first_line=line, final=final)
-            rest = rows.rest
+            rows = cutter.cut(text, first_line=line, final=final)
+            rest, cut_at = rows.rest, 2 * len(rows.rest)
             line += rows.lines
             batch = Batch(
                 rows.columns,
@@ -96,6 +99,7 @@ class TextTable:
                 may_be_untidy=rows.has_breaks or _may_be_untidy(raw, text, self.encoding.codec),
             )
             yield _set_aside_undecodable(batch, self.encoding) if undecodable else batch
+            undecodable = undecodable and bool(rest)
 
     def _read_sample(self) -> tuple[str, bool]:
         with self._path.open("rb") as file:
@@ -187,21 +191,13 @@ def _decode(raw: bytes, codec: str) -> tuple[str, bool]:
     return text + "".join(chr(0xDC00 + max(byte, 0x80)) for byte in raw[whole:]), True
 
 
-def _skip_lines(text: str, line: int, above: int, layout: Layout) -> tuple[tuple[Reject, ...], int, str]:
-    """Take the lines up to the end of the header off a text; return those above it, and what is left."""
-    rejects = []
+def _skip_lines(text: str, line: int, body: int) -> tuple[int, str]:
+    """Take lines off a text until the line `body`; return the number of the next line, and what is left."""
     start = 0
-    while line <= above and start < len(text):
-        end = _end_of_line(text, start)
-        content = text[start:end].rstrip("\r\n")
-        if layout.declared < line <= layout.declared + layout.preamble and content.strip(
-            layout.dialect.delimiter + " \t"
-        ):
-            cells = tuple(content.split(layout.dialect.delimiter))
-            rejects.append(Reject(line, "stands above the header row", cells))
-        start = end
+    while line < body and start < len(text):
+        start = _end_of_line(text, start)
         line += 1
-    return tuple(rejects), line, text[start:]
+    return line, text[start:]
 
 
 def _end_of_line(text: str, start: int) -> int:

@@ -1,27 +1,27 @@
 """Cuts text into rows of equal width, fast where the text is plain and carefully where it is not.
 
 Blocks without a quote are cut by `str.split`, all lines at once, which is the fastest way; blocks with quotes
-go through the `csv` module. Where that stumbles, or a cell has several lines, the block is read record by
-record. What cannot be read is set aside one line at a time, so that a quote that is never closed costs its
-own line and not the rest of the file.
+go through the `csv` module. Where a line is no record the block is split record by record. What cannot be
+read is set aside one line at a time, so that a quote that is never closed costs its own line and not the rest
+of the file.
 """
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from operator import methodcaller
-from typing import Any
 
 import msgspec
 
 from handlers.cleaning.table import Reject
-from handlers.cleaning.text.dialect import Dialect
+from handlers.cleaning.text.splitting import Dialect, new_reader, split
 from handlers.cleaning.values import SEPARATOR
 
 ROW_END = "\x1e"  # the end of a line in text that does not hold it
-MAX_OPEN_RECORD = 1 << 20  # characters that a quoted cell may stay open
+MAX_OPEN_RECORD = 8 << 20  # characters that a quoted cell may stay open
+_SPACES = re.compile("^ +| +$| +(?= )", re.MULTILINE)
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -66,15 +66,16 @@ class Cutter:
             first_line: number of its first line in the file.
             final: whether nothing follows it.
         """
-        if self._dialect.escapes_quotes:
-            text = text.replace('\\"', '""')
+        dialect = self._dialect
+        if dialect.escapes_quotes:
+            text = text.replace("\\" + dialect.quote, dialect.quote * 2)
         plain = text.replace("\r\n", "\n") if "\r" in text else text
         if "\r" in plain or SEPARATOR in plain or ROW_END in plain:
             return self._cut_records(text, first_line=first_line, final=final)
         if not plain.endswith("\n"):
             plain += "\n"
-        if '"' not in plain:
-            return self._cut_plain(plain, first_line)
+        if dialect.quote not in plain:
+            return self._cut_plain(_SPACES.sub("", plain) if dialect.delimiter == " " else plain, first_line)
         lines = plain.split("\n")
         lines.pop()
         parsed = self._parse_lines(lines)
@@ -85,18 +86,10 @@ class Cutter:
     def _parse_lines(self, lines: list[str]) -> list[list[str]] | None:
         """Parse lines of which each must be one record; None where one is not."""
         try:
-            parsed = list(self._reader(lines))
+            parsed = list(new_reader(lines, self._dialect))
         except csv.Error:
             return None
         return parsed if len(parsed) == len(lines) else None
-
-    def _reader(self, lines: Iterable[str]) -> Any:
-        return csv.reader(
-            lines,
-            delimiter=self._dialect.delimiter,
-            skipinitialspace=self._dialect.skips_spaces,
-            strict=True,
-        )
 
     def _cut_plain(self, text: str, first_line: int) -> Rows:
         """Cut lines without quotes. The text ends with a line end."""
@@ -204,61 +197,16 @@ class Cutter:
         records: list[list[str]] = []
         numbers: list[int] = []
         rejects: list[Reject] = []
-        position = 0
-        while position < len(lines):
-            remaining = iter(lines)
-            remaining.__setstate__(position)  # type: ignore[attr-defined]  # typeshed leaves it out
-            reader = self._reader(remaining)
-            start = position
-            try:
-                for cells in reader:
-                    taken = reader.line_num
-                    if taken - (start - position) > 1 and self._swallows(
-                        cells, lines[start + 1 : position + taken]
-                    ):
-                        raise csv.Error("swallowed other rows")
-                    records.append(cells)
-                    numbers.append(first_line + start)
-                    start = position + taken
-                position = start
-            except csv.Error:
-                at_end = position + reader.line_num >= len(lines)
-                is_open = at_end and self._is_open(lines[start:])
-                if is_open and not final and sum(map(len, lines[start:])) < MAX_OPEN_RECORD:
-                    return self._sort_out(
-                        records,
-                        numbers,
-                        start,
-                        rejects=rejects,
-                        rest="".join(lines[start:]),
-                        has_breaks=True,
-                    )
-                rejects.append(self._unbalanced(lines[start], first_line + start))
-                position = start + 1
-        return self._sort_out(records, numbers, len(lines), rejects=rejects, has_breaks=True)
-
-    def _is_open(self, lines: list[str]) -> bool:
-        """Whether the record that starts with the first of some lines goes on after the last."""
-        try:
-            next(self._reader(lines))
-        except csv.Error as error:
-            return "unexpected end" in str(error)
-        return False
-
-    def _swallows(self, cells: list[str], inner: list[str]) -> bool:
-        """Whether a cell of several lines is rather a stray quote: do its lines look like rows?"""
-        width = self._width
-        whole = inner[:-1]
-        if width < 2 or not whole:
-            return False
-        alike = sum(line.count(self._dialect.delimiter) == width - 1 for line in whole)
-        if width == 2:
-            # One delimiter a line is common in prose; only much of it, in a row that is broken, tells.
-            return len(cells) != width and len(whole) >= 20 and alike >= 0.95 * len(whole)
-        return alike >= 2 and alike >= 0.5 * len(whole)
-
-    def _unbalanced(self, line: str, number: int) -> Reject:
-        line = line.rstrip("\r\n")
-        is_open = self._is_open([line + "\n"])
-        reason = "has a quote that is never closed" if is_open else "has text after a closing quote"
-        return Reject(number, reason, tuple(re.split(re.escape(self._dialect.delimiter), line)))
+        cut = len(lines)
+        most_open = 0 if final else MAX_OPEN_RECORD
+        for record in split(lines, self._dialect, width=self._width, most_open=most_open):
+            if record.kind == "open":
+                cut = record.start
+            elif record.kind == "stray":
+                number = first_line + record.start
+                rejects.append(Reject(number, "has a quote that is never closed", tuple(record.cells)))
+            else:
+                records.append(record.cells)
+                numbers.append(first_line + record.start)
+        rest = "".join(lines[cut:])
+        return self._sort_out(records, numbers, cut, rejects=rejects, rest=rest, has_breaks=True)

@@ -87,4 +87,4 @@ class RejectedFile:
 def _escape_anywhere(text: str) -> str:
     """Escape a cell that was not trimmed: some programs skip the spaces before a formula."""
     stripped = text.lstrip()
-    return "'" + text if escape_formula(stripped) != stripped else text
+    return "'" + text if escape_formula(stripped) != stripped else escape_formula(text)

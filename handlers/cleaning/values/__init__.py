@@ -27,7 +27,9 @@ from handlers.cleaning.values.dates import (
     rewrite_date,
 )
 from handlers.cleaning.values.formulas import escape_formula, escape_formulas, may_hold_formulas
+from handlers.cleaning.values.kinds import kind_of, whole_number
 from handlers.cleaning.values.numbers import (
+    TO_SHAPE,
     Notation,
     NumberEvidence,
     find_notation,
@@ -39,6 +41,7 @@ from handlers.cleaning.values.numbers import (
 
 __all__ = [
     "SEPARATOR",
+    "TO_SHAPE",
     "Moment",
     "Notation",
     "NumberEvidence",
@@ -55,6 +58,7 @@ __all__ = [
     "is_iso_shape",
     "is_number_shape",
     "is_simple",
+    "kind_of",
     "may_be_untidy",
     "may_hold_formulas",
     "read_moment",
@@ -66,4 +70,5 @@ __all__ = [
     "tidy_cell",
     "tidy_name",
     "unwrap_text",
+    "whole_number",
 ]

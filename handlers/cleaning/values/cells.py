@@ -17,7 +17,7 @@ _UNUSED = dict.fromkeys(
 _HAS_UNUSED = re.compile(f"[{re.escape(''.join(map(chr, _UNUSED)))}]")
 _HAS_WINDOWS_LETTERS = re.compile(f"[{''.join(map(chr, _WINDOWS_LETTERS))}]")
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
-_ZERO_WIDTH = "\u200b\u200e\u200f"
+_UNSEEN = "\u200b\u200e\u200f" + "".join(filter(str.isspace, map(chr, range(0x3001))))
 
 
 def tidy_cell(text: str) -> str:
@@ -27,7 +27,7 @@ def tidy_cell(text: str) -> str:
 
 def tidy_name(text: str) -> str:
     """Return a column's name as a tidy cell on one line, without characters that nobody sees around it."""
-    return " ".join(tidy_cell(text).strip(_ZERO_WIDTH).split())
+    return " ".join(tidy_cell(text).strip(_UNSEEN).split())
 
 
 def holds_controls(text: str) -> bool:
@@ -47,7 +47,8 @@ def holds_windows_letters(text: str) -> bool:
 
 def restore_letters(text: str) -> str:
     """Return a text with the letters of Windows-1252 that had become control characters."""
-    return text if text.isascii() else text.translate(_WINDOWS_LETTERS)
+    # U+0085 is a line break where it stands alone, as it does in files of mainframes.
+    return text if text.isascii() or text.isspace() else text.translate(_WINDOWS_LETTERS)
 
 
 def even_breaks(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 MOST_DIGITS = 15
+TO_SHAPE = {ord(digit): "9" for digit in "012345678"}
 _SPACES = " \u00a0\u202f\u2009"
 _MINUS = "\u2212"
 

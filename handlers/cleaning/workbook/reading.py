@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from handlers.cleaning.failures import CleaningError
-from handlers.cleaning.options import CleaningOptions
+from handlers.cleaning.options import CleaningOptions, HeaderChoice
 from handlers.cleaning.report import list_names
-from handlers.cleaning.rules import find_title_rows
+from handlers.cleaning.rules import find_header
 from handlers.cleaning.table import Batch, Description, Native, Reject
 from handlers.cleaning.workbook.archive import MAX_SHARED_BYTES, Archive, damaged
 from handlers.cleaning.workbook.scan import Extent, Sheet, list_sheets, scan_sheet
@@ -69,14 +69,15 @@ class WorkbookTable:
         self._first_column = 1
         self._loaded = self._load() if self._is_dense() else None
         self.width = self.extent.last_column - self._first_column + 1
-        self._above, header_row, self.header = self._find_header(options.first_row_is_header)
+        self._above: tuple[Reject, ...] = ()
+        self.header: Sequence[str] = ()
+        header_row, warnings = self._find_header(options.first_row_is_header)
         self.description = Description(
             format="xlsx",
-            header_row=header_row if options.first_row_is_header else 0,
+            header_row=header_row,
             sheet=self.sheet.name,
-            warnings=tuple(_warnings(self.sheet, self.extent, sheets)),
+            warnings=(*_warnings(self.sheet, self.extent, sheets), *warnings),
         )
-        self._body_from = header_row + 1 if options.first_row_is_header else header_row
 
     def batches(self) -> Iterator[Batch]:
         """Yield the rows below the header."""
@@ -200,22 +201,23 @@ class WorkbookTable:
             except _DAMAGES as error:
                 raise damaged() from error
 
-    def _find_header(self, has_header: bool) -> tuple[tuple[Reject, ...], int, list[str]]:
-        """Return the rows above the header, the number of the header row, and its cells."""
+    def _find_header(self, choice: HeaderChoice) -> tuple[int, tuple[str, ...]]:
+        """Find the header, what stands above it and where the rows begin; return its row, 0 without one."""
         texts = ((number, _convert(row)[0]) for number, row in self._rows())
         filled = ((number, cells) for number, cells in texts if any(map(str.strip, cells)))
         first = list(islice(filled, _HEADER_ROWS))
         if not first:
             # Cells that hold nothing but spaces.
             raise _empty(f"The sheet “{self.sheet.name}” is", self._sheets)
-        if not has_header:
-            return (), first[0][0], ["" for _ in range(self.width)]
-        above = find_title_rows([cells for _, cells in first])
-        rejects = tuple(
-            Reject(number, "stands above the header row", tuple(cells)) for number, cells in first[:above]
+        found = find_header([cells for _, cells in first], width=self.width, choice=choice)
+        self._above = tuple(
+            Reject(number, "stands above the header row", tuple(cells))
+            for number, cells in first[: found.above]
         )
-        number, header = first[above]
-        return rejects, number, header
+        number, cells = first[found.above]
+        self.header = cells if found.named else [""] * self.width
+        self._body_from = number + 1 if found.named else number
+        return number if found.named else 0, found.warnings
 
 
 def _empty(where: str, sheets: list[Sheet]) -> CleaningError:

@@ -28,8 +28,6 @@ CASES = {
     "empty workbook name": (b"", "data.xlsx", "empty-file", "empty"),
     "only blank lines": (b"\n\n  \n\t\n", "data.csv", "empty-file", "no rows"),
     "only a mark": (b"\xef\xbb\xbf", "data.csv", "empty-file", "no rows"),
-    "only a header": (b"a,b,c\n", "data.csv", "no-rows", "below its header"),
-    "a header and empty rows": (b"a,b,c\n,,\n\n", "data.csv", "no-rows", "below its header"),
     "a PDF": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "data.csv", "not-a-table", "PDF"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "data.csv", "not-a-table", "picture"),
     "compressed": (gzip.compress(b"a,b\n1,2\n"), "data.csv", "not-a-table", "compressed"),
@@ -60,7 +58,6 @@ CASES = {
     "half a workbook": (BOOK[: len(BOOK) // 2], "data.xlsx", "damaged-workbook", "damaged"),
     "an archive without parts": (b"PK\x05\x06" + b"\0" * 18, "data.xlsx", "not-a-table", "zip archive"),
     "an empty sheet": (workbook([]), "data.xlsx", "empty-file", "empty"),
-    "a sheet with only a header": (workbook([["a", "b"]]), "data.xlsx", "no-rows", "below its header"),
 }
 
 

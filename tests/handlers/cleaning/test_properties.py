@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import openpyxl
@@ -45,6 +46,13 @@ SIGNS = [
     "\r",
     "x\ny",
     "'",
+    "#",
+    "# ",
+    "'a, b'",
+    '"a" b',
+    "2025",
+    "N/A",
+    "x: ",
     "\\",
     '\\"',
     "1e5",
@@ -87,8 +95,6 @@ def attempt(content: bytes, **options: Any) -> Outcome | None:
 
 def changes_nothing(first: Outcome, **options: Any) -> None:
     """Clean a cleaned file: not a byte differs and no rule says that it did anything."""
-    if not first.report.rows.written:
-        return
     again = clean(first.content, name=first.name, **options)
     assert again.content == first.content
     assert again.report.rules == ()
@@ -104,6 +110,7 @@ def changes_nothing(first: Outcome, **options: Any) -> None:
 @example([["", "\ufeff", "b", "a"], ["", "", "b", "a"]], {})
 @example([["a", "b", "x"], ["a", "b", ""], ["1", "2", ""]], {})
 @example([["["], ["a"]], {})
+@example([["", ",", ","]], {"output": "tsv"})
 @example([["a", "b", "12345"], ["a", "b", "12,345.0"]], {})
 def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options: dict[str, Any]) -> None:
     first = attempt(written(rows), delimiter="comma", **options)
@@ -114,6 +121,11 @@ def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options
 
 @given(RAW, st.sampled_from(["auto", "comma"]))
 @thorough
+@example(",\n''", "auto")
+@example('-5\n"\n-5', "auto")
+@example("1,234\x85\n1,234\u200b,\n1,234", "auto")
+@example(";,x y", "auto")
+@example(',sep=;";\x85', "auto")
 @example(",,sep=;\n;\ufeff,,\ufeff", "auto")
 def test_cleaning_a_cleaned_mess_changes_nothing(text: str, delimiter: str) -> None:
     first = attempt(text.encode("utf-8", "surrogateescape"), delimiter=delimiter)
@@ -147,10 +159,24 @@ def test_no_row_is_lost(text: str) -> None:
     )
 
 
+@given(RAW.map(lambda text: text.translate(dict.fromkeys(map(ord, "\"'\0\x85")))))
+@thorough
+def test_every_line_without_quotes_is_the_header_a_row_or_a_rejected_row(text: str) -> None:
+    cleaned = attempt(text.encode("utf-8", "surrogateescape"))
+
+    if cleaned is None:
+        return
+    counts = cleaned.report.rows
+    lines = re.split(r"\r\n|\r|\n", text)
+    filled = sum(any(map(tidy_cell, re.split(r"[,;\t|]", line))) for line in lines)
+    filled -= bool(cleaned.report.header_row) + lines[0].removeprefix("\ufeff").lower().startswith("sep=")
+    assert filled <= counts.written + counts.rejected
+
+
 @given(TABLES)
 @thorough
 def test_every_row_of_a_well_formed_table_is_accounted_for(rows: list[list[str]]) -> None:
-    cleaned = attempt(written(rows), delimiter="comma", drop_empty_columns=False, first_row_is_header=False)
+    cleaned = attempt(written(rows), delimiter="comma", drop_empty_columns=False, first_row_is_header="no")
 
     if cleaned is None:
         return

@@ -1,8 +1,10 @@
 """Every column gets a name of its own."""
 
+from collections.abc import Callable
+
 import pytest
 
-from handlers.cleaning.rules import name_columns
+from handlers.cleaning.rules import name_columns, names
 from tests.handlers.cleaning.tables import clean
 
 
@@ -27,7 +29,21 @@ def test_every_column_has_a_name_of_its_own(header: list[str], names: list[str])
 
 
 def test_without_a_header_the_columns_are_numbered() -> None:
-    cleaned = clean("1,x\n2,y\n", first_row_is_header=False)
+    cleaned = clean("1,x\n2,y\n", first_row_is_header="no")
 
     assert cleaned.rows == [["column_1", "column_2"], ["1", "x"], ["2", "y"]]
     assert cleaned.report.header_row == 0
+
+
+@pytest.mark.parametrize(
+    "header", [lambda n: ["a"] * n, lambda n: [""] * n, lambda n: ["a"] * n + [f"a_{i}" for i in range(n)]]
+)
+def test_names_are_found_in_as_many_steps_as_there_are_columns(
+    header: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(names, "escape_formula", lambda name: steps.append(name) or name)
+
+    name_columns(header(500), named=True, escape=True)
+
+    assert len(steps) <= 4 * len(header(500))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.handlers.cleaning.tables import clean
+from tests.handlers.cleaning.tables import clean, refusal
 
 ROWS = [["id", "name", "amount"], ["1", "Ann Lee", "12.5"], ["2", "Bob", "7"], ["3", "Cy", "100"]]
 
@@ -75,6 +75,71 @@ CASES = {
     "blank lines around": ("\n\n\na,b\n\n1,2\n\n\n", [["a", "b"], ["1", "2"]]),
     "comma after the header only": ("a,b,\n1,2\n3,4\n", [["a", "b"], ["1", "2"], ["3", "4"]]),
     "comma after every row": ("a,b\n1,2,\n3,4,\n", [["a", "b"], ["1", "2"], ["3", "4"]]),
+    "one more cell than names": (
+        "a,b\nx,1,2\ny,3,4\n",
+        [["a", "b", "column_3"], ["x", "1", "2"], ["y", "3", "4"]],
+    ),
+    "one more cell than names, all text": (
+        "a;b\nx;y;z\np;q;r\n",
+        [["a", "b", "column_3"], ["x", "y", "z"], ["p", "q", "r"]],
+    ),
+    "one column of places": (
+        "city\nParis, France\nRome, Italy\n",
+        [["city"], ["Paris, France"], ["Rome, Italy"]],
+    ),
+    "one column of addresses": (
+        "address\n5 Main St, Graz, Austria\n7 Oak St, Linz, Austria\n",
+        [["address"], ["5 Main St, Graz, Austria"], ["7 Oak St, Linz, Austria"]],
+    ),
+    "one column of lists": ("tags\na;b\nc;d\n", [["tags"], ["a;b"], ["c;d"]]),
+    "lists in cells of a long table": (
+        "id,tags\n" + "1;2;3,4;5;6\n" * 200,
+        [["id", "tags"], *[["1;2;3", "4;5;6"]] * 200],
+    ),
+    "decimal commas that beat the delimiter": (
+        "id;box\n" + "x1;(4,1 9,1 4,1 9,1)\n" * 600,
+        [["id", "box"], *[["x1", "(4,1 9,1 4,1 9,1)"]] * 600],
+    ),
+    "single quotes around commas": (
+        "a,b,c\n1,'x, y',2\n2,'z',3\n",
+        [["a", "b", "c"], ["1", "x, y", "2"], ["2", "z", "3"]],
+    ),
+    "single quotes doubled inside": (
+        "a,b\n'it''s, well',2\n'z',3\n",
+        [["a", "b"], ["it's, well", "2"], ["z", "3"]],
+    ),
+    "apostrophes": ("a,b\n'tis,'90s\n'twas,y'all\n", [["a", "b"], ["'tis", "'90s"], ["'twas", "y'all"]]),
+    "a header that begins with a hash": ("#id,name\n1,x\n2,y\n", [["#id", "name"], ["1", "x"], ["2", "y"]]),
+    "rows that begin with a hash": ("tag,n\n#a,1\n#b,2\n", [["tag", "n"], ["#a", "1"], ["#b", "2"]]),
+    "tags in one column": ("#a\n#b\nc\n", [["#a"], ["#b"], ["c"]]),
+    "spaces between numbers": (
+        "day x y\n2026-01-05 1.5 2\n2026-01-06 2.5 3\n",
+        [["day", "x", "y"], ["2026-01-05", "1.5", "2"], ["2026-01-06", "2.5", "3"]],
+    ),
+    "spaces in text": ("first name\nAnn Lee\nBob Ray\n", [["first name"], ["Ann Lee"], ["Bob Ray"]]),
+    "spaces in numbers": ("unit price\n1 234\n5 678\n", [["unit price"], ["1 234"], ["5 678"]]),
+    "spaces in times": (
+        "start (UTC)\n2026-01-05 10:00\n2026-01-06 11:00\n",
+        [["start (UTC)"], ["2026-01-05 10:00"], ["2026-01-06 11:00"]],
+    ),
+    "text after a quoted word": ('a|b\n"x" y|1\n"z"|2\n', [["a", "b"], ['"x" y', "1"], ["z", "2"]]),
+    "a delimiter inside the quoted word": (
+        'a,b\n"x, y" z,1\n"w",2\n',
+        [["a", "b"], ['"x, y" z', "1"], ["w", "2"]],
+    ),
+    "spaces after a closing quote": ('a,b\n"x" ,1\n"z, w"\t,2\n', [["a", "b"], ["x", "1"], ["z, w", "2"]]),
+    "a cell of 300 lines": (
+        'a,b,c\n1,"' + "x\n" * 300 + 'y",2\n3,z,4\n',
+        [["a", "b", "c"], ["1", "x\n" * 300 + "y", "2"], ["3", "z", "4"]],
+    ),
+    "addresses of several lines": (
+        'id,address,n\n1,"5 Main St, Graz, Austria\n7 Oak St, Linz, Austria\nnone",2\n3,x,4\n',
+        [
+            ["id", "address", "n"],
+            ["1", "5 Main St, Graz, Austria\n7 Oak St, Linz, Austria\nnone", "2"],
+            ["3", "x", "4"],
+        ],
+    ),
     "fewer cells than names in all rows": (
         "a,b,c,d\n1,2,3\n4,5,6\n",
         [["a", "b", "c"], ["1", "2", "3"], ["4", "5", "6"]],
@@ -114,6 +179,80 @@ def test_title_rows_filled_up_with_delimiters_are_set_aside() -> None:
 
     assert cleaned.rows[0] == ["id", "name", "amount"]
     assert [row[:3] for row in cleaned.rejected] == [["1", "stands above the header row", "Report of sales"]]
+
+
+TITLED = {
+    "one line": ("Sales of March\n", 1),
+    "one line above two columns": ("Sales\n", 1),
+    "lines of comments": ("# made by a tool\n# with, commas\n" * 5, 10),
+    "cells, fewer than columns": ("Sales,2026\n", 1),
+    "a blank line between": ("Sales\n\n", 1),
+}
+
+
+@pytest.mark.parametrize("case", TITLED)
+@pytest.mark.parametrize("width", [2, 3])
+def test_titles_are_told_from_headers_by_the_columns_below(case: str, width: int) -> None:
+    title, lines = TITLED[case]
+    rows = [["item", "note", "amount"], ["x", "new", "1.5"], ["y", "old", "2.5"]]
+    rows = [row[3 - width :] for row in rows]
+    if case == "cells, fewer than columns" and width == 2:
+        title = "Sales,\n"
+
+    cleaned = clean(title + "".join(",".join(row) + "\n" for row in rows))
+
+    assert cleaned.rows == rows
+    assert [row[1] for row in cleaned.rejected] == ["stands above the header row"] * lines
+
+
+DOUBTS = {
+    "one column": ("city\nParis, France\nRome, Italy\n", "read as one column"),
+    "single quotes": ("a,b\n'x, y',2\n", "single quotes"),
+    "spaces": ("x y\n1.5 2.5\n3.5 4.5\n", "separated by spaces"),
+    "names are missing": ("a,b\n1,2,3\n4,5,6\n", "names only 2 of 3 columns"),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTS)
+def test_what_is_not_sure_is_told(case: str) -> None:
+    content, words = DOUBTS[case]
+
+    cleaned = clean(content)
+
+    assert [warning for warning in cleaned.warnings if words in warning]
+
+
+def test_spaces_can_be_chosen() -> None:
+    cleaned = clean('name  x\nAnn 1 \n Bob   2\n"Cy Lee" 3\n', delimiter="space")
+
+    assert cleaned.rows == [["name", "x"], ["Ann", "1"], ["Bob", "2"], ["Cy Lee", "3"]]
+    assert cleaned.report.delimiter == "space"
+
+
+def test_a_cell_that_is_longer_than_a_sample_is_one_cell() -> None:
+    lines = "some words\n" * 200_000
+
+    cleaned = clean(f'a,b,c\n1,"{lines}end",2\n3,x,4\n')
+
+    assert cleaned.rejected == []
+    assert cleaned.text == f'a,b,c\n1,"{lines}end",2\n3,x,4\n'
+
+
+def test_more_columns_than_can_be_read_are_refused_with_the_bound() -> None:
+    error = refusal(",".join("a" * 100_001) + "\n")
+
+    assert error.type == "too-large"
+    assert "100,001 columns" in error.title
+    assert "100,000" in error.title
+
+
+def test_rows_are_not_filled_up_to_many_times_their_size() -> None:
+    names = [f"c{number}" for number in range(5000)]
+
+    cleaned = clean(",".join(names) + "\n" + "1,2\n" * 2000)
+
+    assert cleaned.report.rows.rejected == 2000
+    assert cleaned.rejected[0] == ["2", "has 2 cells where the header has 5000", "1", "2"]
 
 
 def test_twenty_thousand_columns_are_read() -> None:

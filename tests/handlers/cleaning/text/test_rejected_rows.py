@@ -14,9 +14,12 @@ CASES = {
         'a,b\n1,2\n3,"x\n4,5\n6,7\n',
         [["3", "has a quote that is never closed", "3", '"x']],
     ),
-    "text after a closing quote": (
-        'a,b\n1,2\n"x"y,3\n4,5\n',
-        [["3", "has text after a closing quote", '"x"y', "3"]],
+    "text after a closing quote, over two lines": (
+        'a,b\n1,2\n"x\n"y,3\n4,5\n',
+        [
+            ["3", "has a quote that is never closed", '"x'],
+            ["4", "has a quote that is never closed", '"y', "3"],
+        ],
     ),
     "a totals line": (
         "id,name,amount\n1,x,5\n2,y,6\nTotal: 11\n",
