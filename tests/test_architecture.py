@@ -15,7 +15,7 @@ PACKAGES = ("queuecore", "handlers", "storage", "config", "api", "launch")
 # Hands its whole environment on to the processes of a worker, without looking for a setting in it.
 HANDS_ON = "queuecore/processes/environment.py"
 # Packages in rooms: what others may use of a room, its `__init__` names.
-HOUSES = ("queuecore", "api")
+HOUSES = ("queuecore", "api", "handlers.cleaning")
 ENVIRONMENT_READERS = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
 
@@ -121,24 +121,26 @@ def test_the_worker_command_is_on_top() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for house in HOUSES for path in (ROOT / house).rglob("*.py")], ids=name_of
+    ("house", "path"),
+    [(house, path) for house in HOUSES for path in (ROOT / house.replace(".", "/")).rglob("*.py")],
+    ids=lambda value: value if isinstance(value, str) else name_of(value),
 )
-def test_imports_from_another_room_go_through_its_door(path: Path) -> None:
-    house, *inside = path.relative_to(ROOT).with_suffix("").parts
+def test_imports_from_another_room_go_through_its_door(house: str, path: Path) -> None:
+    package = [*path.relative_to(ROOT).with_suffix("").parts]
+    room = package[len(house.split("."))]
 
     around = [
         f"line {node.lineno}: {target}"
         for node in nodes_of(path)
-        if isinstance(node, ast.ImportFrom) and (target := _absolute(node, house, inside))
-        if len(parts := target.split(".")) > 2 and parts[0] == house and parts[1] != inside[0]
+        if isinstance(node, ast.ImportFrom) and (target := _absolute(node, package)).startswith(f"{house}.")
+        if len(rooms := target.removeprefix(f"{house}.").split(".")) > 1 and rooms[0] != room
     ]
 
     assert not around, f"import it from the room itself, and add it to its door: {around}"
 
 
-def _absolute(node: ast.ImportFrom, house: str, inside: list[str]) -> str:
+def _absolute(node: ast.ImportFrom, package: list[str]) -> str:
     """What a `from ... import` names, as a path from the top."""
     if not node.level:
         return node.module or ""
-    base = [house, *inside][: -node.level]
-    return ".".join([*base, *(node.module.split(".") if node.module else [])])
+    return ".".join([*package[: -node.level], *(node.module.split(".") if node.module else [])])
