@@ -189,7 +189,7 @@ def _fields(flat: list[bytes]) -> Fields:
 
 
 def _version(state: State, attempt: int, changes: int) -> int:
-    """Grows with every change; the same sum as version_of in prelude.lua."""
+    """Grows with every change; the same sum as version_of in jobs.lua."""
     return 1 + attempt + changes + (state is State.COMPLETED)
 
 

@@ -22,7 +22,7 @@ FIELDS: Final = {
     "FAILURES": "f",  # attempts that failed, of this series
     "CRASHES": "x",  # attempts whose runner or process died, of this series
     "MAX_CRASHES": "m",  # absent: DEFAULT_MAX_CRASHES
-    "CHANGES": "v",  # absent: 0; changes other than claims and completion, see version_of in prelude.lua
+    "CHANGES": "v",  # absent: 0; changes other than claims and completion, see version_of in jobs.lua
     "CLAIMED": "r",  # runner of the latest attempt, a space, when it started in ms
     "FINISHED": "e",  # ms
     "DUE": "d",  # ms, while scheduled

@@ -88,6 +88,7 @@ class Feed:
         self._claiming = True
         self._has_left = False
         self._calls = 0
+        self._handed_over: list[Claim] = []  # jobs that came while all slots were set aside for calls
         self._locks = [asyncio.Lock() for _ in range(LANES)]
         self._resting: deque[asyncio.Future[None]] = deque()
         self._quiet = asyncio.Event()
@@ -121,10 +122,11 @@ class Feed:
             return
         slots = self._slots[claim.runs]
         slots.free -= 1
-        if self._claiming and slots.free >= 0:
-            self._start([claim])
+        if self._claiming and slots.free < 0 and self._calls:
+            # The last slots are set aside for a call whose answer, most likely, gives them back.
+            self._handed_over.append(claim)
         else:
-            self._settle(slots, Releasing(claim.id, claim.attempt))
+            self._begin_or_give_back(claim)
         # Redis does not count this runner as idle any more; the next call tells it.
         self.look_for(claim.runs)
 
@@ -216,6 +218,9 @@ class Feed:
                     self._forgotten()
                 self._calls -= 1
                 self._take_note(advance, asks=asks, asked=asked)
+                handed_over, self._handed_over = self._handed_over, []
+                for claim in handed_over:
+                    self._begin_or_give_back(claim)
                 if self._resting and self._has_call_to_make():
                     # The next call is to be on its way (one turn to make it, one to write it) before
                     # the jobs of this one run: then Redis works while they do.
@@ -276,6 +281,23 @@ class Feed:
                 self._trials.wait(attempt, self._begin)
             else:
                 self._begin(attempt)
+
+    def _begin_or_give_back(self, claim: Claim) -> None:
+        """Begin a job that was handed over, in the slot that was taken for it, unless there was none."""
+        slots = self._slots[claim.runs]
+        if self._claiming and slots.free >= 0:
+            self._start([claim])
+            return
+        event(
+            logger,
+            logging.INFO,
+            "attempt.released",
+            job=claim.id,
+            kind=claim.kind,
+            attempt=claim.attempt,
+            reason="no slot is free" if self._claiming else "the runner is about to end",
+        )
+        self._settle(slots, Releasing(claim.id, claim.attempt))
 
     def _refuse_newer(self, claim: Claim) -> None:
         """Give back a job that a later release stored, and claim no more: newer workers can read it."""

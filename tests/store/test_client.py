@@ -116,14 +116,14 @@ async def test_many_callers_share_one_new_connection_and_keep_their_order(
 ) -> None:
     await client.call("PING")
     proxy.stall()
-    calls = [asyncio.create_task(client.call("RPUSH", "qc:queues", n)) for n in range(100)]
+    calls = [asyncio.create_task(client.call("RPUSH", "qc:{main}:recent", n)) for n in range(100)]
     await asyncio.sleep(0)
     connections = proxy.connections
 
     proxy.break_all()
     await asyncio.gather(*calls)
 
-    pushed = [int(n) for n in await client.call("LRANGE", "qc:queues", 0, -1)]
+    pushed = [int(n) for n in await client.call("LRANGE", "qc:{main}:recent", 0, -1)]
     # Some may have been carried out before the break, and all were after it: in order each time.
     assert pushed[-100:] == list(range(100))
     assert pushed[:-100] == list(range(len(pushed) - 100))

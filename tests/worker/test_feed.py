@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,76 +10,10 @@ import pytest
 import redis
 
 from queuecore import Job, JobCancelled, JobContext, JobFailed, Queue, Registry, State, handler
-from queuecore.execution import Executor, PoolOptions, ProcessPool, Threads
 from queuecore.handling import runner_died
-from queuecore.model import Ask, Claim, JobRecord, RunnerInfo, Runs, WorkerOptions, parse_queues
-from queuecore.store import Broker
-from queuecore.worker.feed import Feed
-from queuecore.worker.trials import Trials
-from tests.worker.conftest import HANDLERS
+from queuecore.model import Ask, Claim, JobRecord
+from tests.worker.inside import RUNNER, SPACE, Runner
 from tests.worker.worker_process import eventually, is_alive
-
-SPACE = "main"
-RUNNER = "runner.1"
-
-
-class Runner:
-    """The inside of a runner, in the test's own process: the feed of one space."""
-
-    def __init__(self, broker: Broker, registry: Registry, options: WorkerOptions) -> None:
-        self.broker = broker
-        self.forgotten = 0
-        self.pool = ProcessPool(
-            PoolOptions(
-                size=2,
-                recycle=options.job_recycle,
-                memory_bytes=options.job_memory_bytes,
-                handlers=HANDLERS,
-                search_path=(str(Path(__file__).resolve().parents[2]),),
-                stop_grace=options.stop_grace,
-                log_level="INFO",
-                log_format="text",
-            )
-        )
-        executor = Executor(registry, processes=self.pool, threads=Threads(), stop_grace=options.stop_grace)
-        trials = Trials(lambda waiting: None)
-        self.slots: dict[Runs, int] = {"async": 8, "thread": 8, "process": 8}
-        self.feed = Feed(
-            broker,
-            executor,
-            trials,
-            space=SPACE,
-            subscription=parse_queues(["default", "extra"]),
-            runner_id=RUNNER,
-            slots=self.slots,
-            stop_grace=options.stop_grace,
-            forgotten=self._be_forgotten,
-        )
-
-    async def register(self) -> None:
-        info = RunnerInfo(
-            id=RUNNER, worker="test", host="host", pid=1, queues=("default", "extra"), slots=self.slots
-        )
-        await self.broker.claims.register(SPACE, info, ttl=60.0)
-
-    def _be_forgotten(self) -> None:
-        self.forgotten += 1
-
-
-@pytest.fixture
-async def runner(redis_url: str, registry: Registry, options: WorkerOptions) -> AsyncIterator[Runner]:
-    broker = Broker.connect(redis_url, name="runner", patience=10.0)
-    runner = Runner(broker, registry, options)
-    await runner.register()
-    tasks = [asyncio.create_task(runner.feed.run())]
-    # Nobody listens for the word that there is work: it is looked for.
-    tasks.append(asyncio.create_task(_keep_looking(runner)))
-    yield runner
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    await runner.pool.close()
-    await broker.close()
 
 
 async def test_a_result_is_stored_as_the_handler_returned_it(
@@ -133,6 +66,22 @@ async def test_a_job_that_is_handed_over_to_a_full_runner_is_given_back(
 
     assert await job.result(timeout=5) == [1]
     assert [attempt.outcome for attempt in (await job.record()).attempts] == ["released", "completed"]
+
+
+async def test_a_job_that_is_handed_over_while_the_last_slot_is_set_aside_waits_for_the_answer(
+    queue: Queue, runner: Runner, registry: Registry, redis_url: str
+) -> None:
+    job = await enqueue_for(runner, queue, registry, redis_url)
+    feed = runner.feed
+    slots = feed._slots["async"]
+    slots.free, free, feed._calls = 0, slots.free, 1  # as during a call that asks for all
+
+    feed.take(handed_over(registry, job.id))
+    assert not feed.running()
+    slots.free, feed._calls = slots.free + free, 0
+
+    assert await job.result(timeout=5) == [1]
+    assert [attempt.outcome for attempt in (await job.record()).attempts] == ["completed"]
 
 
 async def test_a_runner_that_drains_gives_back_what_it_is_handed(
@@ -483,12 +432,6 @@ async def test_the_overhead_of_a_warm_job_process_is_small(
 
     # Measured 0.35 ms; this is for a machine that does other things beside.
     assert (time.perf_counter() - start) / 200 < 0.02
-
-
-async def _keep_looking(runner: Runner) -> None:
-    while True:
-        runner.feed.look()
-        await asyncio.sleep(0.02)
 
 
 async def _begun(runner: Runner, job: Job[Any]) -> None:

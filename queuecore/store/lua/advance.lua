@@ -1,5 +1,4 @@
 -- advance: a runner settles attempts and claims new jobs, in one call
--- uses   promote, claim, complete, retry, fail, release, stop, recover
 -- flags  allow-oom
 -- KEYS   1 the space's beginning
 -- ARGV   runner · lane · call number · number of completed attempts · number of asks

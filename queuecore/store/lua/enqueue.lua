@@ -21,38 +21,6 @@ local function except(index, reason, token)
   exceptions[n + 1], exceptions[n + 2], exceptions[n + 3] = index, reason, token
 end
 
--- Whether the job is new to its idempotency key; if so the key is taken.
-local function is_unique(index, token, options)
-  local key = base .. K_UNIQUE .. options.unique
-  local holder = call('GET', key)
-  if holder then
-    local earlier, fingerprint = string.match(holder, '^(%S+) (.*)$')
-    if call('EXISTS', job_key(earlier)) == 1 then
-      except(index, fingerprint == options.fingerprint and 'unique' or 'conflict', earlier)
-      return false
-    end
-  end
-  call('SET', key, token .. ' ' .. options.fingerprint, 'PX', integer(options.window))
-  return true
-end
-
--- Hands a job to a runner that has nothing to do and hears of it: so it begins a round trip earlier. A runner that has
--- other jobs is no such one: what a handler does may keep it from hearing for long.
-local function hand_over(key, token, spec)
-  local idle = idle_for(line)
-  local runner = call('SPOP', idle)
-  if not runner then return false end
-  local running = base .. K_RUNNING .. runner
-  local message = 'job ' .. string.match(line, ':(.*):') .. ' ' .. token .. ' ' .. spec
-  if call('EXISTS', running) == 0 and call('PUBLISH', base .. K_CONTROL .. runner, message) > 0 then
-    call('HSET', key, STATE, 'running 1', CLAIMED, runner .. ' ' .. created)
-    call('SADD', running, token)
-    return true
-  end
-  call('SADD', idle, runner)
-  return false
-end
-
 local function take_place(token)
   queued[#queued + 1] = token
   next_place = next_place + 1
@@ -110,16 +78,17 @@ for index = 1, n do
     else
       call('HSET', key, STATE, 'queued 0', SPEC, spec, CREATED, created, SEQ, integer(next_place), LINE, line)
     end
-    if n == 1 and length == 0 and #spec <= SPEC_IN_MESSAGE and hand_over(key, token, spec) then
-      call('HINCRBY', base .. K_LINES, line, '1')
-    else
-      take_place(token)
-    end
+    local alone = n == 1 and length == 0 and #spec <= SPEC_IN_MESSAGE
+    if not (alone and hand_over(line, token, spec, created)) then take_place(token) end
     recent[#recent + 1] = token
   else
     local options = cjson.decode(string.sub(token, TOKEN_LENGTH + 1))
     token = string.sub(token, 1, TOKEN_LENGTH)
-    if not options.unique or is_unique(index, token, options) then
+    local earlier, reason
+    if options.unique then earlier, reason = take_key(token, options) end
+    if earlier then
+      except(index, reason, earlier)
+    else
       new[key] = true
       enqueue_with_options(key, token, spec, options)
     end

@@ -1,7 +1,6 @@
 -- heartbeat: a supervisor says that its runners live, and hears what it has to know
 -- from   running
 -- to     running
--- uses   promote
 -- flags  allow-oom
 -- KEYS   1 the space's beginning
 -- ARGV   time to live (ms) · number of queues · the queues that these runners serve · the ids of the runners

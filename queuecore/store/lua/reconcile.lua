@@ -1,5 +1,4 @@
 -- reconcile: jobs that are in a runner's set but not in its memory are given back
--- uses   release
 -- flags  allow-oom
 -- KEYS   1 the space's beginning
 -- ARGV   runner, then pairs of token · attempt that it knows

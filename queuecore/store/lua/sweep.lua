@@ -1,5 +1,4 @@
 -- sweep: check that jobs are where their state says, and put back those that are not
--- uses   recover
 -- flags  allow-oom
 -- KEYS   1 the space's beginning
 -- ARGV   error (JSON) for running jobs without a runner, then tokens

@@ -1,5 +1,4 @@
 -- take_over: recover the jobs of a runner that is dead
--- uses   recover
 -- flags  allow-oom
 -- KEYS   1 the space's beginning
 -- ARGV   runner · 'dead' (its death was seen) or 'silent' (only if it has no heartbeat) · error (JSON) · limit
