@@ -26,6 +26,7 @@ from api.uploads import keep_in_step
 from api.uploads import receiving as uploads
 from api.web import pages as web
 from queuecore import (
+    BrokerRefused,
     BrokerUnavailable,
     InvalidArguments,
     JobNotFound,
@@ -72,6 +73,7 @@ def create_app(settings: config.Settings, registry: Registry | None = None) -> S
             JobNotFound: _answer_problem,
             StateConflict: _answer_problem,
             BrokerUnavailable: _answer_problem,
+            BrokerRefused: _answer_problem,
             QueueFull: _answer_problem,
             StorageFull: _answer_problem,
             FileMissing: _answer_problem,
@@ -164,6 +166,8 @@ def _explain(error: Exception) -> Problem:
             return Problem(problems.WRONG_STATE, f"It is {state}, so it cannot be {wanted}.", state=state)
         case BrokerUnavailable(retry_after=seconds):
             return Problem(problems.QUEUE_UNAVAILABLE, headers={"Retry-After": str(max(1, round(seconds)))})
+        case BrokerRefused():
+            return Problem(problems.QUEUE_UNAVAILABLE, headers={"Retry-After": "30"})
         case QueueFull():
             return Problem(problems.QUEUE_FULL, headers={"Retry-After": "30"})
         case StorageFull():

@@ -17,6 +17,7 @@ from .client import Job, Queue
 from .handling import Handler, JobContext, Registry, handler
 from .model import (
     Backoff,
+    BrokerRefused,
     BrokerUnavailable,
     ErrorRecord,
     HandlerError,
@@ -39,6 +40,7 @@ from .model import (
     StateConflict,
     Step,
     Submitted,
+    Unconfirmed,
     UnknownKind,
     new_job_id,
     split_job_id,
@@ -46,6 +48,7 @@ from .model import (
 
 __all__ = [
     "Backoff",
+    "BrokerRefused",
     "BrokerUnavailable",
     "ErrorRecord",
     "Handler",
@@ -73,6 +76,7 @@ __all__ = [
     "StateConflict",
     "Step",
     "Submitted",
+    "Unconfirmed",
     "UnknownKind",
     "handler",
     "new_job_id",

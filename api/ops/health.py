@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from api.http import NOT_READY, Problem, reply
 from api.service import Service, service_of
-from queuecore import BrokerUnavailable, QueueError
+from queuecore import BrokerRefused, BrokerUnavailable, QueueError
 from queuecore.model import RunnerRecord, split_line_name
 from queuecore.store import Figures
 
@@ -94,9 +94,16 @@ async def _check_all(service: Service) -> dict[str, list[Check]]:
         async with asyncio.timeout(3.0):
             checks |= await _check_redis(service)
             figures = service.queue.inspector.figures
+            damaged = await figures.damaged()
+            if damaged:
+                output = f"{'; '.join(damaged)}: something else wrote there. Rename or delete it."
+                return checks | {"redis:keys": [_check("datastore", "fail", len(damaged), "keys", output)]}
+            checks["redis:keys"] = [_check("datastore", "pass", 0, "keys")]
             queues = sorted({*service.kinds.queues(), *await figures.queues()})
             checks |= await _check_jobs(figures, queues)
             checks["workers:alive"] = [_check_workers(service, await figures.runners())]
+    except BrokerRefused as error:
+        checks["redis:responseTime"] = [_check("datastore", "fail", output=str(error))]
     except (TimeoutError, BrokerUnavailable) as error:
         output = f"Redis does not answer: {error or 'timeout'}. Start it, or correct redis_url."
         checks["redis:responseTime"] = [_check("datastore", "fail", output=output)]

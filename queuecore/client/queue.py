@@ -14,6 +14,7 @@ from ..model import (
     DEFAULT_SPACE,
     MAX_ARGUMENTS_BYTES,
     SCHEMA,
+    BrokerUnavailable,
     InvalidArguments,
     JobRequest,
     Line,
@@ -22,6 +23,7 @@ from ..model import (
     Spec,
     State,
     Submitted,
+    Unconfirmed,
     line_name,
     new_token,
     new_tokens,
@@ -34,6 +36,8 @@ from .job import Job
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Place = tuple[str, str, Entry]  # space, line, and what is stored of a job
 
 PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
 
@@ -123,11 +127,11 @@ class Queue:
         Raises:
             InvalidArguments: they do not fit the handler's signature.
             PayloadTooLarge: they are too large to be stored with a job.
-            BrokerUnavailable: Redis did not answer; the job may or may not be stored.
+            Unconfirmed: Redis did not answer; the job may be stored, and `await error.retry()` is safe.
+            BrokerRefused: Redis will not do it, however often it is asked.
             QueueFull: Redis is at maxmemory.
         """
-        place = self._entry(handler, handler.encode(*args, **kwargs), PLAIN)
-        return Job(self, (await self._coalescing.send(*place)).id, handler.returns)
+        return await self._put(self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns)
 
     def options(
         self,
@@ -169,9 +173,13 @@ class Queue:
             Others: as `enqueue`.
         """
         handler = self.registry[request.kind]
-        return await self._coalescing.send(
-            *self._entry(handler, handler.encode_mapping(request.args), request)
-        )
+        place = self._entry(handler, handler.encode_mapping(request.args), request)
+        try:
+            return await self._coalescing.send(*place)
+        except BrokerUnavailable as error:
+            # With the id that it has now, so that the same request makes the same job.
+            again = msgspec.structs.replace(request, id=_id_at(place))
+            raise Unconfirmed(error.reason, [_id_at(place)], lambda: self.submit(again)) from error
 
     async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
@@ -187,11 +195,7 @@ class Queue:
             indexes, entries = places.setdefault((space, line), ([], []))
             indexes.append(index)
             entries.append(entry)
-        answers: dict[int, Answer] = {}
-        for (space, line), (indexes, entries) in places.items():
-            sent = await self._coalescing.send_many(space, line, entries)
-            answers.update(zip(indexes, sent, strict=True))
-        return [accepted(answers[index]) for index in range(len(requests))]
+        return await self._put_many(places, len(requests))
 
     # What happens to jobs later.
 
@@ -234,9 +238,28 @@ class Queue:
 
     # Helpers.
 
+    async def _put(self, place: Place, returns: Any) -> Job[Any]:
+        try:
+            return Job(self, (await self._coalescing.send(*place)).id, returns)
+        except BrokerUnavailable as error:
+            raise Unconfirmed(error.reason, [_id_at(place)], lambda: self._put(place, returns)) from error
+
+    async def _put_many(
+        self, places: dict[tuple[str, str], tuple[list[int], list[Entry]]], count: int
+    ) -> list[Submitted]:
+        answers: dict[int, Answer] = {}
+        try:
+            for (space, line), (indexes, entries) in places.items():
+                sent = await self._coalescing.send_many(space, line, entries)
+                answers.update(zip(indexes, sent, strict=True))
+        except BrokerUnavailable as error:
+            ids = [_id_at((*at, entry)) for at, (_, entries) in places.items() for entry in entries]
+            raise Unconfirmed(error.reason, ids, lambda: self._put_many(places, count)) from error
+        return [accepted(answers[index]) for index in range(count)]
+
     def _entry(
         self, handler: Handler[..., Any], args: bytes, request: JobRequest, token: str | None = None
-    ) -> tuple[str, str, Entry]:
+    ) -> Place:
         """The space and line that a job goes to, and what is stored of it, under a new token if need be."""
         if len(args) > self._max_arguments_bytes:
             raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
@@ -281,6 +304,9 @@ class Enqueuer:
 
     async def enqueue(self, handler: Handler[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Put a job in line. See Queue.enqueue."""
-        queue = self._queue
-        place = queue._entry(handler, handler.encode(*args, **kwargs), self._request)
-        return Job(queue, (await queue._coalescing.send(*place)).id, handler.returns)
+        place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
+        return await self._queue._put(place, handler.returns)
+
+
+def _id_at(place: Place) -> str:
+    return f"{place[0]}.{place[2].token}"

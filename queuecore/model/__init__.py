@@ -20,6 +20,7 @@ from .attempt import (
     Retrying,
 )
 from .errors import (
+    BrokerRefused,
     BrokerUnavailable,
     HandlerError,
     IdempotencyConflict,
@@ -34,6 +35,7 @@ from .errors import (
     Retry,
     RunnerForgotten,
     StateConflict,
+    Unconfirmed,
     UnknownKind,
 )
 from .figures import Counts, ServerMemory, ServerRecord
@@ -75,6 +77,7 @@ __all__ = [
     "AttemptOutcome",
     "AttemptRecord",
     "Backoff",
+    "BrokerRefused",
     "BrokerUnavailable",
     "Cancelling",
     "Claim",
@@ -118,6 +121,7 @@ __all__ = [
     "Step",
     "Submitted",
     "Subscription",
+    "Unconfirmed",
     "UnknownKind",
     "WorkerOptions",
     "line_name",

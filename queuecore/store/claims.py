@@ -12,6 +12,7 @@ from ..model import (
     RUNS,
     Advance,
     Ask,
+    BrokerRefused,
     Cancelling,
     Claim,
     Completed,
@@ -172,7 +173,13 @@ class Claims:
                 others += (verb, name, payload)
         arguments = (runner_id, lane, number, len(names), len(asks), *wanted, *names, *results, *others)
         self._cut_short[call] = (list(outcomes), list(asks))
-        registered, fenced, flat, due = await self._client.run("advance", self._keys(space).base, *arguments)
+        try:
+            registered, fenced, flat, due = await self._client.run(
+                "advance", self._keys(space).base, *arguments
+            )
+        except BrokerRefused:
+            del self._cut_short[call]  # it was answered: with an error
+            raise
         del self._cut_short[call]
         self._calls[call] = number
         refused = job_ids(space, fenced)

@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
-from ..model import Counts, RunnerInfo, RunnerRecord, ServerMemory, ServerRecord
+from ..model import BrokerRefused, Counts, RunnerInfo, RunnerRecord, ServerMemory, ServerRecord
 from .client import Client
-from .connection import Argument, CommandRefused
-from .keys import Keys
+from .connection import Argument
+from .keys import TYPES, Keys
 from .lines import Lines
 
 _decode_runner: Final = msgspec.json.Decoder(RunnerInfo).decode
@@ -72,6 +72,22 @@ class Figures:
         enqueued = await self._client.call("HGET", self._keys.of("STATISTICS"), "enqueued")
         return ServerMemory(info.get("run_id", ""), int(enqueued or 0))
 
+    async def damaged(self) -> list[str]:
+        """A sentence for each key of the space that holds something else than it should."""
+        wanted = {self._keys.of(name): type for name, type in TYPES.items()}
+        found = await self._types(wanted)
+        if not {"OPEN", "LINES"} & {name for name in TYPES if self._keys.of(name) in found}:
+            lines = {self._keys.of("LINE_OF", name): "list" for name in await self._lines.known()}
+            wanted |= lines
+            found |= await self._types(lines)
+        return [f"{key} holds a {found[key]} instead of a {wanted[key]}" for key in sorted(found)]
+
+    async def _types(self, wanted: dict[str, str]) -> dict[str, str]:
+        """What is of another type than wanted."""
+        types = await self._client.call_together(*(("TYPE", key) for key in wanted))
+        pairs = zip(wanted.items(), (bytes(each).decode() for each in types), strict=True)
+        return {key: found for (key, type), found in pairs if found not in ("none", type)}
+
     async def runners(self) -> list[RunnerRecord]:
         """The registered runners; those without heartbeat are about to be given up."""
         keys = self._keys
@@ -117,7 +133,7 @@ class Figures:
         """Whether the server writes snapshots from time to time."""
         try:
             return any((await self._client.call("CONFIG", "GET", "save"))[1::2])
-        except CommandRefused:  # hosted servers do not tell; then whether it ever did
+        except BrokerRefused:  # hosted servers do not tell; then whether it ever did
             return info.get("rdb_saves", "0") != "0"
 
     async def _info(self, section: str) -> dict[str, str]:

@@ -71,6 +71,23 @@ NAMES: Final = {
 }
 
 
+# What each of the keys of a space that are there only once holds, as the command TYPE says it.
+TYPES: Final = {
+    "OPEN": "set",
+    "LINES": "hash",
+    "SCHEDULED": "zset",
+    "COMPLETED": "list",
+    "FAILED": "zset",
+    "CANCELLED": "zset",
+    "RECENT": "list",
+    "RUNNERS": "hash",
+    "WATCHED": "hash",
+    "CANCELLING": "hash",
+    "STATISTICS": "hash",
+    "RECOVERY": "hash",
+}
+
+
 class Keys:
     """The keys of one space."""
 

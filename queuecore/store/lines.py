@@ -20,11 +20,14 @@ class Lines:
         names = [name.decode() for name in await self._client.call("SMEMBERS", self._keys.of("OPEN"))]
         return sorted(names, key=_order)
 
+    async def known(self) -> list[str]:
+        """All lines that jobs have been claimed from or may stand in."""
+        moved = await self._client.call("HKEYS", self._keys.of("LINES"))
+        return sorted({name.decode().removesuffix(".holes") for name in moved} | {*await self.names()})
+
     async def queues(self) -> list[str]:
         """The names of all queues that jobs have been claimed from or stand in, sorted."""
-        moved = await self._client.call("HKEYS", self._keys.of("LINES"))
-        names = {name.decode().removesuffix(".holes") for name in moved} | {*await self.names()}
-        return sorted({split_line_name(name)[0] for name in names})
+        return sorted({split_line_name(name)[0] for name in await self.known()})
 
     async def lengths(self) -> dict[str, int]:
         """How many jobs stand in each line that has any."""

@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import assert_never
 
 from ..execution import Attempt, Executor, StopReason, outcome_of_stop
@@ -24,6 +25,7 @@ from ..model import (
     SCHEMA,
     Advance,
     Ask,
+    BrokerRefused,
     Cancelling,
     Claim,
     Completed,
@@ -37,6 +39,7 @@ from ..model import (
     Subscription,
 )
 from ..store import Broker
+from .guard import Refusals
 from .reporter import Reporter
 from .slots import LANES, Slots
 from .trials import Trials
@@ -88,6 +91,8 @@ class Feed:
         self._claiming = True
         self._has_left = False
         self._calls = 0
+        self._refusals = Refusals("feed", space=space, runner=runner_id)
+        self._reconcile_at: float | None = None  # on the event loop's clock
         self._handed_over: list[Claim] = []  # jobs that came while all slots were set aside for calls
         self._locks = [asyncio.Lock() for _ in range(LANES)]
         self._resting: deque[asyncio.Future[None]] = deque()
@@ -208,9 +213,7 @@ class Feed:
                 asks = [slots.ask() for slots, _ in asked] if self._claiming else self._leave()
                 self._calls += 1
                 try:
-                    advance = await self._broker.claims.advance(
-                        self.space, self._runner_id, lane=lane, outcomes=outcomes, asks=asks
-                    )
+                    advance = await self._advance(lane, outcomes, asks)
                 except RunnerForgotten as error:
                     self._claiming = False
                     self._has_left = True
@@ -229,11 +232,59 @@ class Feed:
                     await asyncio.sleep(0)
                 for claims in advance.claims.values():
                     self._start(claims)
+            if self._must_reconcile():
+                self._reconcile_at = None
+                try:
+                    await self.reconcile()
+                except BrokerRefused as error:
+                    self._reconcile_in(self._refusals.note(error))
             if not self._claiming:
                 self._check_quiet()
 
+    async def _advance(self, lane: int, outcomes: list[Outcome], asks: list[Ask]) -> Advance:
+        """Settle and claim in one call; what Redis refuses, part by part: only what is bad has to wait."""
+        call: Callable[..., Awaitable[Advance]]
+        call = partial(self._broker.claims.advance, self.space, self._runner_id, lane=lane)
+        try:
+            return await call(outcomes=outcomes, asks=asks)
+        except BrokerRefused as error:
+            pause = self._refusals.note(error)
+        # Something may have been claimed before it was refused, and this runner did not hear of it.
+        self._reconcile_in(0.0)
+        whole = Advance({ask.runs: [] for ask in asks}, [])
+        for outcome in outcomes:
+            try:
+                whole.fenced.extend((await call(outcomes=[outcome], asks=[])).fenced)
+            except BrokerRefused:
+                self._loop.call_later(pause, self._settle_again, outcome)
+        for ask in asks:
+            claims = whole.claims[ask.runs]
+            for queue in ask.queues:
+                one = Ask(ask.runs, ask.slots - len(claims), (queue,))
+                try:
+                    claims.extend((await call(outcomes=[], asks=[one])).claims[ask.runs])
+                except BrokerRefused:
+                    self._slots[ask.runs].avoid(queue)
+                    self._loop.call_later(pause, self._try_again, ask.runs, queue)
+        return whole
+
+    def _settle_again(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self._wake_lane()
+
+    def _try_again(self, runs: Runs, queue: str) -> None:
+        self._slots[runs].avoid_no_more(queue)
+        self.look_for(runs)
+
+    def _reconcile_in(self, seconds: float) -> None:
+        self._reconcile_at = self._loop.time() + seconds
+        self._loop.call_later(seconds, self._wake_lane)
+
+    def _must_reconcile(self) -> bool:
+        return self._reconcile_at is not None and self._reconcile_at <= self._loop.time()
+
     def _has_call_to_make(self) -> bool:
-        if self._outcomes:
+        if self._outcomes or self._must_reconcile():
             return True
         if not self._claiming:
             return not self._has_left
@@ -245,7 +296,9 @@ class Feed:
         if not self._claiming:
             return []
         return [
-            (slots, slots.looks) for slots in self._slots.values() if slots.may_be_work and slots.free > 0
+            (slots, slots.looks)
+            for slots in self._slots.values()
+            if slots.may_be_work and slots.free > 0 and slots.has_queues
         ]
 
     def _leave(self) -> list[Ask]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from ..log import event
 from ..model import Retention
 from ..store import Broker
+from .guard import keep_going
 
 logger = logging.getLogger("queuecore.pruning")
 
@@ -44,11 +46,15 @@ class Pruner:
 
     async def run(self) -> None:
         """Prune now and every minute, until cancelled."""
-        while True:
+        async with asyncio.TaskGroup() as tasks:
             for space in self._spaces:
-                removed = await self.prune(space)
-                if removed:
-                    event(logger, logging.INFO, "jobs.pruned", space=space, count=removed)
+                tasks.create_task(keep_going("prune", partial(self._keep_pruning, space), space=space))
+
+    async def _keep_pruning(self, space: str) -> None:
+        while True:
+            removed = await self.prune(space)
+            if removed:
+                event(logger, logging.INFO, "jobs.pruned", space=space, count=removed)
             await asyncio.sleep(PRUNE_SECONDS)
 
     async def prune(self, space: str) -> int:

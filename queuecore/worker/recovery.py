@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from ..handling import runner_died
 from ..log import event
-from ..model import ErrorRecord, Releasing, State, split_job_id
+from ..model import BrokerRefused, ErrorRecord, Releasing, State, split_job_id
 from ..store import Broker
+from .guard import Refusals, keep_going
 
 logger = logging.getLogger("queuecore.recovery")
 
@@ -44,8 +46,8 @@ class RecoveryManager:
         """Keep watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for space in self._spaces:
-                tasks.create_task(self._judge(space))
-                tasks.create_task(self._keep_sweeping(space))
+                tasks.create_task(keep_going("recovery", partial(self._judge, space), space=space))
+                tasks.create_task(keep_going("sweep", partial(self._keep_sweeping, space), space=space))
 
     async def bury(self, runner_id: str, reason: str, *, not_begun: Sequence[tuple[str, int]] = ()) -> None:
         """Recover the jobs of a runner whose death was seen.
@@ -54,7 +56,14 @@ class RecoveryManager:
             reason: the end of a sentence that begins with the runner: "was killed by signal 9".
             not_begun: attempts, as (job id, number), that are given back unspent.
         """
-        error = runner_died(reason)
+        refusals = Refusals("burial", runner=runner_id)
+        while True:
+            try:
+                return await self._bury(runner_id, runner_died(reason), not_begun)
+            except BrokerRefused as refused:
+                await asyncio.sleep(refusals.note(refused))
+
+    async def _bury(self, runner_id: str, error: ErrorRecord, not_begun: Sequence[tuple[str, int]]) -> None:
         for space in self._spaces:
             outcomes = [Releasing(id, attempt) for id, attempt in not_begun if split_job_id(id)[0] == space]
             if outcomes:
@@ -77,7 +86,8 @@ class RecoveryManager:
             await suspected.wait()
             suspected.clear()
             while suspects:
-                # Redis looks again: who has a heartbeat after all keeps its jobs.
+                # Redis looks again: who has a heartbeat after all keeps its jobs. Who cannot be judged now is
+                # suspected again with the next heartbeat.
                 await self._recover(space, suspects.pop(), error, seen_dead=False)
 
     async def _keep_sweeping(self, space: str) -> None:

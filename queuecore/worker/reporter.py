@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from ..execution import Attempt, StopReason
 from ..handling import ProgressMeter
-from ..model import Outcome, ProgressUpdate
+from ..model import BrokerRefused, Outcome, ProgressUpdate
 from ..store import Broker
+from .guard import Refusals
 
 logger = logging.getLogger("queuecore.reporter")
 
@@ -31,6 +32,7 @@ class Reporter:
         self._space = space
         self._stop = stop
         self._loop = asyncio.get_running_loop()
+        self._refusals = Refusals("progress", space=space)
         self._attempts: dict[Attempt, None] = {}
         self._last: list[tuple[Attempt, Outcome, _Then]] = []
         self._under_way: list[tuple[Attempt, Outcome, _Then]] = []
@@ -74,14 +76,25 @@ class Reporter:
             _update(attempt, now=now, now_ms=now_ms) for attempt in attempts if attempt.context.has_news
         ]
         if updates:
-            reply = await self._broker.claims.progress(self._space, updates)
-            for job_id in reply.fenced:
-                self._stop(job_id, "fenced")
-            for job_id in reply.cancelled:
-                self._stop(job_id, "cancelled")
+            await self._write_updates(updates)
         ended, self._under_way = self._under_way, []
         for attempt, outcome, then in ended:
             then(attempt, outcome)
+
+    async def _write_updates(self, updates: list[ProgressUpdate]) -> None:
+        try:
+            reply = await self._broker.claims.progress(self._space, updates)
+        except BrokerRefused as error:
+            self._refusals.note(error)
+            if len(updates) > 1:
+                # What is wrong with one job's keys is not to keep the others' news from being written.
+                for update in updates:
+                    await self._write_updates([update])
+            return
+        for job_id in reply.fenced:
+            self._stop(job_id, "fenced")
+        for job_id in reply.cancelled:
+            self._stop(job_id, "cancelled")
 
 
 def _update(attempt: Attempt, *, now: float, now_ms: int) -> ProgressUpdate:

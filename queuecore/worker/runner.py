@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, assert_never
 
 from .. import log
@@ -26,6 +27,7 @@ from ..processes import Channel, die_with_parent, receive_frame, send_frame
 from ..store import Broker
 from .control import Cancel, Drain, FromSupervisor, Log, Look, Pulse, Ready, Start, Unfit, from_supervisor
 from .feed import Feed
+from .guard import keep_going
 from .trials import Trials
 
 logger = logging.getLogger("queuecore.runner")
@@ -105,13 +107,18 @@ class Runner:
             self._feeds[space] = self._make_feed(space, broker, trials)
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(self._pulse(channel))]
-            registered = tasks.create_task(self._register(broker))
+            registered = tasks.create_task(keep_going("registration", partial(self._register, broker)))
             stop = tasks.create_task(self._drain.wait())
             await asyncio.wait((registered, stop), return_when=asyncio.FIRST_COMPLETED)
             if registered.done():
-                beside += [tasks.create_task(self._listen(broker, feed)) for feed in self._feeds.values()]
+                beside += [
+                    tasks.create_task(
+                        keep_going("control", partial(self._listen, broker, feed), space=feed.space)
+                    )
+                    for feed in self._feeds.values()
+                ]
                 beside += [tasks.create_task(feed.run()) for feed in self._feeds.values()]
-                beside.append(tasks.create_task(self._reconcile()))
+                beside.append(tasks.create_task(keep_going("reconcile", self._reconcile)))
                 channel.send(Ready())
                 await stop
                 if await self._end_attempts():

@@ -41,6 +41,7 @@ class RunnerProcess:
         waiting: attempts that it has claimed but not begun, (job id, number).
         heard_of: whether it has said anything yet.
         started_at, heard_at: on the event loop's clock.
+        suspended_since: likewise, when it was first seen to be suspended; None while it is not.
     """
 
     def __init__(self, id: str, process: asyncio.subprocess.Process) -> None:
@@ -54,6 +55,7 @@ class RunnerProcess:
         self.started_at = now
         self.heard_at = now
         self.heard_of = False
+        self.suspended_since: float | None = None
         self.draining = False
         self.killed_for: str | None = None
         self._process = process

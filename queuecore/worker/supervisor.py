@@ -18,14 +18,16 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from .. import log
 from ..log import event
-from ..model import WorkerOptions, parse_queues, split_line_name
+from ..model import BrokerRefused, WorkerOptions, parse_queues, split_line_name
 from ..store import Broker, Figures
 from .control import Drain, Log
+from .guard import keep_going
 from .heartbeat import Heart
 from .pruning import Hooks, Pruner
 from .recovery import RecoveryManager
@@ -85,13 +87,18 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop)
         event(logger, logging.INFO, "worker.started", worker=self._name, pid=os.getpid())
         try:
+            if not await self._is_welcome():
+                return 1
             async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(self._heart.run(space)) for space in self._options.spaces]
+                beside = [
+                    tasks.create_task(keep_going("heartbeat", partial(self._heart.run, space), space=space))
+                    for space in self._options.spaces
+                ]
                 beside.append(tasks.create_task(self._recovery.run()))
                 beside.append(tasks.create_task(self._pruner.run()))
                 beside.append(tasks.create_task(self._watch()))
                 if self._options.burst:
-                    beside.append(tasks.create_task(self._stop_when_done()))
+                    beside.append(tasks.create_task(keep_going("burst", self._stop_when_done)))
                 kept = [tasks.create_task(self._keep_runner()) for _ in range(self._options.processes)]
                 await asyncio.wait(kept)
                 if self._burials:
@@ -106,6 +113,22 @@ class Supervisor:
             await self._broker.close()
         event(logger, logging.INFO, "worker.stopped", worker=self._name, code=self._exit_code)
         return self._exit_code
+
+    async def _is_welcome(self) -> bool:
+        """Whether Redis takes this worker: its user, its database, its version. Waits while Redis is away."""
+        ping = asyncio.create_task(self._broker.client.call("PING"))
+        stop = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait((ping, stop), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        ping.cancel()
+        try:
+            await ping
+        except asyncio.CancelledError:
+            return not self._stopping.is_set()
+        except BrokerRefused as error:
+            event(logger, logging.ERROR, "worker.refused", worker=self._name, reason=str(error))
+            return False
+        return True
 
     def adopt(self, options: WorkerOptions) -> None:
         """Go on with another retention, grace and log; all other options need a new worker."""
@@ -187,9 +210,15 @@ class Supervisor:
             now = asyncio.get_running_loop().time()
             for runner in self._runners.values():
                 if runner.suspended:
-                    # Its silence is not its fault; it is counted anew from when it goes on.
+                    # Its silence is not its fault; it is counted anew from when it goes on. But once its jobs
+                    # are others', it is of no more use.
                     runner.heard_at = now
-                elif now - runner.heard_at > (timeout if runner.heard_of else max(timeout, START_SECONDS)):
+                    runner.suspended_since = runner.suspended_since or now
+                    if now - runner.suspended_since > self._options.heartbeat_ttl + WATCH_SECONDS:
+                        runner.kill("was suspended for longer than its heartbeat lives")
+                    continue
+                runner.suspended_since = None
+                if now - runner.heard_at > (timeout if runner.heard_of else max(timeout, START_SECONDS)):
                     event(logger, logging.ERROR, "runner.stalled", runner=runner.id, seconds=timeout)
                     runner.kill(f"was killed because its event loop had been blocked for {timeout:g} s")
 

@@ -36,8 +36,9 @@ async def client(proxy: FaultProxy) -> AsyncIterator[Client]:
 class FakeServer:
     """Answers every command but the greeting with what the test gives it, in order, then with OK."""
 
-    def __init__(self, *answers: bytes, greeting: bytes = b"+OK\r\n") -> None:
+    def __init__(self, *answers: bytes, greeting: bytes = b"+OK\r\n", version: str = "7.0.15") -> None:
         self.answers = list(answers)
+        self.version = f"redis_version:{version}".encode()
         self.greeting = greeting
         self.connections = 0
         self.seen: list[bytes] = []
@@ -60,7 +61,7 @@ class FakeServer:
             self.seen.append(words[0])
             match words[0]:
                 case b"INFO":
-                    writer.write(b"$22\r\nredis_version:7.0.15\r\n\r\n")
+                    writer.write(b"$%d\r\n%s\r\n" % (len(self.version), self.version))
                 case b"CLIENT":
                     writer.write(self.greeting)
                 case b"PING":

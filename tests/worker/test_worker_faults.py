@@ -106,7 +106,22 @@ async def test_a_job_whose_whole_worker_is_killed_is_taken_up_after_a_restart(
     assert await job.result(timeout=15) == "attempt 2"
 
 
-async def test_the_late_result_of_a_suspended_runner_is_refused_and_counted(
+async def test_a_runner_that_stays_suspended_is_killed_and_replaced(
+    queue: Queue, registry: Registry, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    await _ready(worker)
+    (runner,) = worker.runners()
+
+    os.kill(runner, signal.SIGSTOP)
+    job = await queue.enqueue(registry["test.echo"], value=1)
+
+    assert await job.result(timeout=15) == [1]
+    assert not is_alive(runner)
+    assert "was suspended for longer than its heartbeat lives" in worker.log()
+
+
+async def test_the_late_result_of_a_suspended_worker_is_refused_and_counted(
     queue: Queue, registry: Registry, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     workers = [start_worker(), start_worker()]
@@ -115,12 +130,14 @@ async def test_the_late_result_of_a_suspended_runner_is_refused_and_counted(
     job = await queue.enqueue(registry["test.mark"], path=str(tmp_path / "marks"), seconds=2.0)
     worker, runner = await _owner(queue, await _running(job), workers)
 
+    worker.signal(signal.SIGSTOP)
     os.kill(runner, signal.SIGSTOP)
     await eventually(lambda: _attempt(job, 2), "another attempt runs", within=20.0)
     await job.result(timeout=15)
     settled = await job.record()
     os.kill(runner, signal.SIGCONT)
     await eventually(lambda: "attempt.fenced" in worker.log(), "the refusal is logged")
+    worker.signal(signal.SIGCONT)
 
     assert settled.attempt == 2
     assert await job.record() == settled

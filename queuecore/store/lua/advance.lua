@@ -128,7 +128,6 @@ if registered then
     next_due = next_due_ms(now)
   end
   for index, ask in ipairs(asks) do claims[index] = claim_for(ask) end
-  if #names > 0 then call_with_all('SADD', running, names) end
 end
 notify_all(done, names)
 for line in pairs(pushed) do pass_on(line) end

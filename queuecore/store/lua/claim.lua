@@ -25,7 +25,7 @@ end
 
 -- One question tells which of the lines may have jobs, however many queues there are.
 local function claim(runner, slots, lines, now, names)
-  local claims, n, others = {}, 0, #names
+  local claims, n, others, listed = {}, 0, #names, 0
   local claimed = runner .. ' ' .. now
   for index, open in ipairs(call('SMISMEMBER', base .. K_OPEN, unpack(lines))) do
     local line, more = lines[index], open == 1
@@ -62,6 +62,11 @@ local function claim(runner, slots, lines, now, names)
         call('HINCRBY', base .. K_LINES, line .. '.holes', -holes)
       end
       if not more then call('SREM', base .. K_OPEN, line) end
+      -- At once, so that what the next line may be refused for leaves no job without its runner.
+      for first = others + listed + 1, others + n, 1000 do
+        call('SADD', base .. K_RUNNING .. runner, unpack(names, first, math.min(first + 999, others + n)))
+      end
+      listed = n
     end
   end
   return claims, n
