@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,12 @@ from typing import Any, Literal
 import click
 
 from .. import log
-from ..handling import check_handlers
+from ..handling import Registry
 from ..model import DEFAULT_QUEUE, DEFAULT_SPACE, HandlerError, WorkerOptions
 from ..store import parse_address
 from ..worker import Supervisor
+
+logger = logging.getLogger("queuecore.command")
 
 
 @click.command()
@@ -66,10 +69,12 @@ def worker(
         options = WorkerOptions(
             **given, queues=queues, handlers=modules, log_level=log_level.upper(), log_format=log_format
         )
-        check_handlers(modules)
-    except HandlerError as error:
-        raise click.ClickException(str(error)) from error
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     log.configure(level=options.log_level, format=options.log_format)
+    try:
+        Registry.load(modules)
+    except HandlerError as error:
+        log.event(logger, logging.DEBUG, "handlers.refused", exc_info=error.__cause__)
+        raise click.ClickException(str(error)) from error
     sys.exit(asyncio.run(Supervisor(options).run()))

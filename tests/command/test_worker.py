@@ -39,31 +39,37 @@ def test_the_example_of_the_readme_works(
     assert printed == "15\n"
 
 
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (None, "there is no module 'mail' for handlers; looked in "),
-        ("import nosuchthing", "ModuleNotFoundError: No module named 'nosuchthing' ({path}, line 1)"),
-        ("\n\n1 / 0", "ZeroDivisionError: division by zero ({path}, line 3)"),
-        ("def f(:", "SyntaxError: invalid syntax ({path}, line 1)"),
-        (
-            "import sys\nsys.exit(0)",
-            "it ends the process with sys.exit(0) when it is imported ({path}, line 2)",
-        ),
-        ("x = 1", "there is no handler in mail: make one with @handler(...)"),
-    ],
-)
 def test_handlers_that_cannot_be_loaded_are_told_with_their_place(
-    command: Callable[..., Any], tmp_path: Path, content: str | None, told: str
+    command: Callable[..., Any], tmp_path: Path
 ) -> None:
     path = tmp_path / "mail.py"
-    if content is not None:
-        path.write_text(content)
+    path.write_text("import sys\n\nsys.exit(0)")
 
     ended = command("worker", "mail")
 
-    assert told.format(path=path) in ended.output
-    assert (ended.exit_code, "Traceback" in ended.output) == (1, False)
+    assert ended.output == (
+        "Error: the handlers in 'mail' cannot be loaded: it ends the process when it is imported, "
+        f"by sys.exit(0) ({path}, line 3)\n"
+    )
+    assert ended.exit_code == 1
+
+
+def test_the_whole_traceback_is_told_to_those_who_ask(tmp_path: Path) -> None:
+    path = tmp_path / "mail.py"
+    path.write_text("1 / 0")
+
+    ended = run(tmp_path, "-m", "queuecore", "worker", "mail", "--log-level", "debug")
+
+    assert f'File "{path}", line 1, in <module>' in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("Error: the handlers in 'mail' cannot be loaded: Zero")
+    assert ended.returncode == 1
+
+
+def test_a_module_that_is_not_there_is_told(command: Callable[..., Any], tmp_path: Path) -> None:
+    ended = command("worker", "mail")
+
+    assert ended.output.startswith(f"Error: there is no module 'mail'; looked in: {tmp_path}, ")
+    assert ended.exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -133,17 +139,27 @@ def test_options_reach_the_worker(
 
 def test_the_services_worker_finds_handlers_beside_the_caller(tmp_path: Path) -> None:
     (tmp_path / "mail.py").write_text("1 / 0")
-    variables = {"PATH": os.environ["PATH"], "REDIS_URL": "redis://localhost:1/0"}
 
-    ended = subprocess.run(
-        [sys.executable, str(ROOT / "worker.py"), "--handlers", "mail"],
-        cwd=tmp_path,
+    ended = run(tmp_path, str(ROOT / "worker.py"), "--handlers", "mail")
+
+    assert f"({tmp_path / 'mail.py'}, line 1)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == 2
+
+
+def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in `directory`, where the library can be imported and no Redis answers."""
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "REDIS_URL": f"unix://{directory}/no.sock",
+    }
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=directory,
         env=variables,
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
-
-    assert f"({tmp_path / 'mail.py'}, line 1)" in ended.stderr
-    assert ended.returncode == 2
