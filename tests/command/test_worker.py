@@ -15,6 +15,8 @@ from queuecore.command import worker as worker_module
 from queuecore.model import WorkerOptions
 from tests.command.readme import ROOT, run_example, write_example
 
+HANDLERS = "from queuecore import handler\n\n@handler('mail.send')\nasync def send(ctx): ...\n"
+
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
@@ -81,6 +83,8 @@ def test_a_module_that_is_not_there_is_told(command: Callable[..., Any], tmp_pat
         (["worker", "json", "--queues", ""], "a worker needs a queue to serve"),
         (["worker", "json", "--space", "Main"], "a space's name is lower case letters"),
         (["worker", "json", "--slots", "0"], "slots=0 must be at least 1"),
+        (["worker", "json", "--grace", "-1"], "Invalid value for '--grace'"),
+        (["worker", "json", "--log-level", "loud"], "'loud' is not one of 'debug', 'info'"),
     ],
 )
 def test_wrong_usage_is_told(command: Callable[..., Any], arguments: list[str], told: str) -> None:
@@ -90,12 +94,9 @@ def test_wrong_usage_is_told(command: Callable[..., Any], arguments: list[str], 
     assert ended.exit_code == 2
 
 
-def test_options_reach_the_worker(
-    command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "mail.py").write_text(
-        "from queuecore import handler\n\n@handler('mail.send')\nasync def send(ctx): ...\n"
-    )
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[WorkerOptions]:
+    """The options of workers that would run; each ends with exit code 3."""
     started: list[WorkerOptions] = []
 
     class Supervisor:
@@ -107,6 +108,13 @@ def test_options_reach_the_worker(
 
     monkeypatch.setattr(worker_module, "Supervisor", Supervisor)
     monkeypatch.setattr(worker_module.log, "configure", lambda **_: None)
+    return started
+
+
+def test_options_reach_the_worker(
+    command: Callable[..., Any], tmp_path: Path, started: list[WorkerOptions]
+) -> None:
+    (tmp_path / "mail.py").write_text(HANDLERS)
 
     ended = command(
         *("worker", "mail", "--prefix", "other", "--space", "a", "--space", "b", "--queues", "x=2, y"),
@@ -135,6 +143,21 @@ def test_options_reach_the_worker(
         )
     ]
     assert str(tmp_path) in sys.path
+
+
+def test_the_queues_of_the_handlers_are_served_where_none_are_named(
+    command: Callable[..., Any], tmp_path: Path, started: list[WorkerOptions]
+) -> None:
+    (tmp_path / "mail.py").write_text(HANDLERS)
+    (tmp_path / "letters.py").write_text(HANDLERS.replace("mail.send'", "letter.send', queue='slow'"))
+
+    command("worker", "mail", "letters")
+    command("worker", "mail", "letters", "--queues", "slow")
+
+    assert [options.queues for options in started] == [("default=1", "slow=1"), ("slow",)]
+    assert started[0] == WorkerOptions(
+        redis_url="redis://localhost:6379/0", handlers=("mail", "letters"), queues=("default=1", "slow=1")
+    )
 
 
 def test_the_services_worker_finds_handlers_beside_the_caller(tmp_path: Path) -> None:
