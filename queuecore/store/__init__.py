@@ -6,6 +6,8 @@ never come here. They meet in `client` and `worker`.
 
 from .address import parse_address
 from .broker import Broker
+from .client import reach
+from .connection import CommandRefused
 from .events import Events
 from .figures import Figures
 from .jobs import Jobs, StoredJob
@@ -18,6 +20,7 @@ __all__ = [
     "IDEMPOTENCY_WINDOW",
     "LONGEST",
     "Broker",
+    "CommandRefused",
     "Cursor",
     "Entry",
     "EntryOptions",
@@ -27,5 +30,6 @@ __all__ = [
     "Listings",
     "StoredJob",
     "parse_address",
+    "reach",
     "unique_name",
 ]

@@ -240,6 +240,29 @@ class Client:
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
+async def reach(url: str) -> str:
+    """Connect once and hang up again, before something starts that would try for ever.
+
+    Returns: why nobody can work with that Redis now; empty when one can.
+    Raises:
+        CommandRefused: it answers, and will not let in whoever comes with this user, password or database.
+        ValueError: the URL is none of Redis.
+    """
+    try:
+        connection = await connect(url)
+        try:
+            await connection.call("PING")
+        finally:
+            connection.close()
+    except ConnectionLost as error:
+        return str(error)
+    except CommandRefused as error:
+        if error.code in PASSING | MOVED_ON:
+            return str(error)
+        raise
+    return ""
+
+
 def _look_at(task: asyncio.Task[Connection]) -> None:
     """Those who waited may all have gone away: then nobody else looks at how it ended."""
     if not task.cancelled():

@@ -24,7 +24,7 @@ import msgspec
 from .. import log
 from ..log import event
 from ..model import WorkerOptions, parse_queues, split_line_name
-from ..store import Broker, Figures
+from ..store import Broker, CommandRefused, Figures, parse_address, reach
 from .control import Drain, Log
 from .heartbeat import Heart
 from .pruning import Hooks, Pruner
@@ -85,21 +85,10 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop)
         event(logger, logging.INFO, "worker.started", worker=self._name, pid=os.getpid())
         try:
-            async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(self._heart.run(space)) for space in self._options.spaces]
-                beside.append(tasks.create_task(self._recovery.run()))
-                beside.append(tasks.create_task(self._pruner.run()))
-                beside.append(tasks.create_task(self._watch()))
-                if self._options.burst:
-                    beside.append(tasks.create_task(self._stop_when_done()))
-                kept = [tasks.create_task(self._keep_runner()) for _ in range(self._options.processes)]
-                await asyncio.wait(kept)
-                if self._burials:
-                    # Redis may be away; then whoever comes next recovers the jobs.
-                    await asyncio.wait(self._burials, timeout=LAST_CALL_SECONDS)
-                beside += self._burials
-                for task in beside:
-                    task.cancel()
+            if await self._is_let_in():
+                await self._work()
+            else:
+                self._exit_code = 1
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
@@ -129,6 +118,36 @@ class Supervisor:
         self._stopping.set()
         for runner in self._runners.values():
             self._tell_to_stop(runner, grace)
+
+    async def _is_let_in(self) -> bool:
+        """Say how it stands with Redis: one that is away comes back, one that refuses does not."""
+        url = self._options.redis_url
+        place = str(parse_address(url))
+        try:
+            away = await reach(url)
+        except CommandRefused as error:
+            event(logger, logging.ERROR, "redis.refused", redis=place, reason=str(error))
+            return False
+        if away:
+            event(logger, logging.WARNING, "redis.unreachable", redis=place, reason=away, next="trying again")
+        return True
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(self._heart.run(space)) for space in self._options.spaces]
+            beside.append(tasks.create_task(self._recovery.run()))
+            beside.append(tasks.create_task(self._pruner.run()))
+            beside.append(tasks.create_task(self._watch()))
+            if self._options.burst:
+                beside.append(tasks.create_task(self._stop_when_done()))
+            kept = [tasks.create_task(self._keep_runner()) for _ in range(self._options.processes)]
+            await asyncio.wait(kept)
+            if self._burials:
+                # Redis may be away; then whoever comes next recovers the jobs.
+                await asyncio.wait(self._burials, timeout=LAST_CALL_SECONDS)
+            beside += self._burials
+            for task in beside:
+                task.cancel()
 
     # Keeping runners.
 
