@@ -28,14 +28,15 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
     return lambda *arguments, **options: CliRunner().invoke(main, arguments, **options)
 
 
-def test_the_example_of_the_readme_works(
-    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def test_the_example_of_the_readme_works(redis_url: str, tmp_path: Path) -> None:
     write_example(tmp_path, redis_url)
 
     printed = run_example(
-        tmp_path, redis_url, command=[sys.executable, "-m", "queuecore"], python=sys.executable
+        tmp_path,
+        redis_url,
+        command=[sys.executable, "-m", "queuecore"],
+        python=sys.executable,
+        search_path=str(ROOT),
     )
 
     assert printed == "15\n"
