@@ -19,8 +19,7 @@ from typing import Any
 
 import config
 import storage
-from queuecore import HandlerError, Retention, log
-from queuecore.handling import check_handlers
+from queuecore import HandlerError, Registry, Retention, log
 from queuecore.model import WorkerOptions
 from queuecore.worker import Supervisor
 
@@ -49,11 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = config.load(overrides=overrides)
         options = make_options(settings, burst=given.burst)
-        check_handlers(options.handlers)
-    except (config.ConfigError, HandlerError, ValueError) as error:
+    except (config.ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
     log.configure(level=options.log_level, format=options.log_format)
+    try:
+        Registry.load(options.handlers)
+    except HandlerError as error:
+        log.event(logger, logging.DEBUG, "handlers.refused", exc_info=error.__cause__)
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
     return asyncio.run(_run(options, settings, overrides))
 
 

@@ -50,7 +50,7 @@ def main() -> None:
     try:
         registry = Registry.load(setup.handlers)
     except BaseException as error:
-        send_frame(sock, Unfit(f"the handlers cannot be loaded: {error}"))
+        send_frame(sock, Unfit(str(error)))
         raise
     _limit_memory(setup.memory_bytes)
     # What is loaded by now stays: no collection needs to look at it again.

@@ -18,7 +18,7 @@ from .failures import (
 )
 from .handler import DEFAULT_RETRIES, Handler, handler
 from .progress import ProgressMeter
-from .registry import Registry, check_handlers
+from .registry import Registry
 
 __all__ = [
     "DEFAULT_RETRIES",
@@ -30,7 +30,6 @@ __all__ = [
     "News",
     "ProgressMeter",
     "Registry",
-    "check_handlers",
     "describe",
     "encode_result",
     "exit_phrase",

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-import sys
-import traceback
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ..model import HandlerError, UnknownKind
 from .handler import Handler
+from .modules import import_with_submodules
 from .signature import place_of
 
 
@@ -36,14 +31,19 @@ class Registry:
             modules: names as in an import statement: ["handlers"]; a text is the name of one.
 
         Raises:
-            HandlerError: a module cannot be imported, whatever it raises, or two handlers have the same kind.
+            HandlerError: a module cannot be imported or has no handler, or two have the same kind.
         """
         registry = cls()
         for name in [modules] if isinstance(modules, str) else modules:
-            for module in _import_with_submodules(name):
-                for value in vars(module).values():
-                    if isinstance(value, Handler):
-                        registry._add(value)
+            imported = list(import_with_submodules(name))
+            found = [
+                value for each in imported for value in vars(each).values() if isinstance(value, Handler)
+            ]
+            if not found:
+                where = getattr(imported[0], "__file__", None) or "it has no file"
+                raise HandlerError(f"there is no handler in {name!r} ({where}): make one with @handler(...)")
+            for each in found:
+                registry._add(each)
         return registry
 
     def __getitem__(self, kind: str) -> Handler[..., Any]:
@@ -79,55 +79,3 @@ class Registry:
             raise HandlerError(
                 f"kind {new.kind!r} has two handlers: {place_of(known.function)} and {place_of(new.function)}"
             )
-
-
-def _import_with_submodules(name: str) -> Iterator[ModuleType]:
-    module = _import(name)
-    yield module
-    for found in pkgutil.iter_modules(getattr(module, "__path__", ()), prefix=f"{name}."):
-        # A package's command-line entry is run, not imported.
-        if found.name.rpartition(".")[2] != "__main__":
-            yield from _import_with_submodules(found.name)
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            own = [path or "." for path in sys.path if not path.startswith((sys.prefix, sys.base_prefix))]
-            raise HandlerError(
-                f"there is no module {name!r} for handlers; looked in {', '.join(own)} and what is installed"
-            ) from error
-        raise _cannot_load(name, error) from error
-    except HandlerError:
-        raise
-    except (Exception, SystemExit) as error:  # an import runs whatever stands in the module
-        raise _cannot_load(name, error) from error
-
-
-def _cannot_load(name: str, error: BaseException) -> HandlerError:
-    """Say what went wrong, and where: in the file that is to be changed, not in the import system."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<") and Path(frame.filename).parent.name != "importlib"
-    ]
-    file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (None, None)
-    if not file and frames:
-        file, line = frames[-1].filename, frames[-1].lineno
-    what = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-    if isinstance(error, SystemExit):
-        what = f"it ends the process with sys.exit({error.code!r}) when it is imported"
-    return HandlerError(f"the handlers in {name!r} cannot be loaded: {what} ({file}, line {line})")
-
-
-def check_handlers(modules: Iterable[str]) -> None:
-    """Load handlers once before anything starts, so that a mistake in them is told here and now.
-
-    Raises:
-        HandlerError: a module cannot be imported, its handlers contradict each other, or there are none.
-    """
-    names = list(modules)
-    if not len(Registry.load(names)):
-        raise HandlerError(f"there is no handler in {', '.join(names)}: make one with @handler(...)")

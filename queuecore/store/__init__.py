@@ -6,6 +6,7 @@ never come here. They meet in `client` and `worker`.
 
 from .address import parse_address
 from .broker import Broker
+from .client import reach
 from .events import Events
 from .figures import Figures
 from .jobs import Jobs, StoredJob
@@ -27,5 +28,6 @@ __all__ = [
     "Listings",
     "StoredJob",
     "parse_address",
+    "reach",
     "unique_name",
 ]

@@ -63,6 +63,15 @@ class Client:
         if self._connection is not None:
             self._connection.close()
 
+    async def connect(self) -> None:
+        """Make the connection, in one try. Raises BrokerUnavailable or BrokerRefused."""
+        try:
+            await self._connect()
+        except ConnectionLost as error:
+            raise BrokerUnavailable(str(error)) from error
+        except CommandRefused as error:
+            raise BrokerRefused(error.code, str(error)) from error
+
     async def run(self, script: str, base: str, *arguments: Argument) -> Reply:
         """Call a script by name on the space whose keys begin with `base`.
 
@@ -246,6 +255,25 @@ class Client:
                     connection.close()
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def reach(url: str) -> str:
+    """Ask Redis once for an answer, before something starts that would try for ever.
+
+    Returns: why nobody can work with that Redis now; empty when one can.
+    Raises:
+        BrokerRefused: it answers, and will not let in whoever comes with this user, password or database.
+        ValueError: the URL is none of Redis.
+    """
+    client = Client(url, name="", patience=0.0)
+    try:
+        # Not with the client's patience: a connection is given the time that it takes, but once.
+        await client.connect()
+    except BrokerUnavailable as error:
+        return error.reason
+    finally:
+        await client.close()
+    return ""
 
 
 def _look_at(task: asyncio.Task[Connection]) -> None:

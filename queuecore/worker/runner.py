@@ -56,7 +56,7 @@ def main() -> None:
     try:
         registry = Registry.load(options.handlers)
     except BaseException as error:
-        send_frame(sock, Unfit(f"the handlers cannot be loaded: {type(error).__name__}: {error}"))
+        send_frame(sock, Unfit(str(error)))
         raise
     gc.collect()
     gc.freeze()

@@ -25,7 +25,7 @@ import msgspec
 from .. import log
 from ..log import event
 from ..model import BrokerRefused, WorkerOptions, parse_queues, split_line_name
-from ..store import Broker, Figures
+from ..store import Broker, Figures, parse_address, reach
 from .control import Drain, Log
 from .guard import keep_going
 from .heartbeat import Heart
@@ -87,48 +87,16 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop)
         event(logger, logging.INFO, "worker.started", worker=self._name, pid=os.getpid())
         try:
-            if not await self._is_welcome():
-                return 1
-            async with asyncio.TaskGroup() as tasks:
-                beside = [
-                    tasks.create_task(keep_going("heartbeat", partial(self._heart.run, space), space=space))
-                    for space in self._options.spaces
-                ]
-                beside.append(tasks.create_task(self._recovery.run()))
-                beside.append(tasks.create_task(self._pruner.run()))
-                beside.append(tasks.create_task(self._watch()))
-                if self._options.burst:
-                    beside.append(tasks.create_task(keep_going("burst", self._stop_when_done)))
-                kept = [tasks.create_task(self._keep_runner()) for _ in range(self._options.processes)]
-                await asyncio.wait(kept)
-                if self._burials:
-                    # Redis may be away; then whoever comes next recovers the jobs.
-                    await asyncio.wait(self._burials, timeout=LAST_CALL_SECONDS)
-                beside += self._burials
-                for task in beside:
-                    task.cancel()
+            if await self._is_let_in():
+                await self._work()
+            else:
+                self._exit_code = 1
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
             await self._broker.close()
         event(logger, logging.INFO, "worker.stopped", worker=self._name, code=self._exit_code)
         return self._exit_code
-
-    async def _is_welcome(self) -> bool:
-        """Whether Redis takes this worker: its user, its database, its version. Waits while Redis is away."""
-        ping = asyncio.create_task(self._broker.client.call("PING"))
-        stop = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait((ping, stop), return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        ping.cancel()
-        try:
-            await ping
-        except asyncio.CancelledError:
-            return not self._stopping.is_set()
-        except BrokerRefused as error:
-            event(logger, logging.ERROR, "worker.refused", worker=self._name, reason=str(error))
-            return False
-        return True
 
     def adopt(self, options: WorkerOptions) -> None:
         """Go on with another retention, grace and log; all other options need a new worker."""
@@ -152,6 +120,39 @@ class Supervisor:
         self._stopping.set()
         for runner in self._runners.values():
             self._tell_to_stop(runner, grace)
+
+    async def _is_let_in(self) -> bool:
+        """Say how it stands with Redis: one that is away comes back, one that refuses does not."""
+        url = self._options.redis_url
+        place = str(parse_address(url))
+        try:
+            away = await reach(url)
+        except BrokerRefused as error:
+            event(logger, logging.ERROR, "redis.refused", redis=place, reason=str(error))
+            return False
+        if away:
+            event(logger, logging.WARNING, "redis.unreachable", redis=place, reason=away, next="trying again")
+        return True
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            beside = [
+                tasks.create_task(keep_going("heartbeat", partial(self._heart.run, space), space=space))
+                for space in self._options.spaces
+            ]
+            beside.append(tasks.create_task(self._recovery.run()))
+            beside.append(tasks.create_task(self._pruner.run()))
+            beside.append(tasks.create_task(self._watch()))
+            if self._options.burst:
+                beside.append(tasks.create_task(keep_going("burst", self._stop_when_done)))
+            kept = [tasks.create_task(self._keep_runner()) for _ in range(self._options.processes)]
+            await asyncio.wait(kept)
+            if self._burials:
+                # Redis may be away; then whoever comes next recovers the jobs.
+                await asyncio.wait(self._burials, timeout=LAST_CALL_SECONDS)
+            beside += self._burials
+            for task in beside:
+                task.cancel()
 
     # Keeping runners.
 

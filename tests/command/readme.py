@@ -1,5 +1,6 @@
 """The example of the library in the README, run as a reader would: a worker, and the program beside it."""
 
+import os
 import re
 import subprocess
 import time
@@ -15,19 +16,28 @@ def write_example(directory: Path, redis_url: str) -> Path:
     example = re.search(r"```python\n(.*?)```", part, re.DOTALL)
     assert example is not None
     assert ADDRESS in example[1]
-    assert "Save it as `mail.py`" in part
+    for word in ("Save it as `mail.py`", "`queuecore worker mail`", "`python mail.py`: it prints 15"):
+        assert word in part
     path = directory / "mail.py"
     path.write_text(example[1].replace(ADDRESS, redis_url))
     return path
 
 
-def run_example(directory: Path, redis_url: str, *, command: list[str], python: str) -> str:
-    """Start the worker with `command`, run the example with `python`; returns what it printed."""
+def run_example(
+    directory: Path, redis_url: str, *, command: list[str], python: str, search_path: str = ""
+) -> str:
+    """Start the worker with `command`, run the example with `python`; returns what it printed.
+
+    Args:
+        search_path: the only directory that is searched besides what is installed and `directory`.
+    """
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": search_path, "REDIS_URL": redis_url}
     log = directory / "worker.log"
     with log.open("wb") as output:
         worker = subprocess.Popen(
-            [*command, "worker", "mail", "--redis-url", redis_url],
+            [*command, "worker", "mail"],
             cwd=directory,
+            env=variables,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -38,7 +48,13 @@ def run_example(directory: Path, redis_url: str, *, command: list[str], python: 
             assert time.monotonic() < deadline, f"no runner within 20 s: {log.read_text()}"
             time.sleep(0.05)
         done = subprocess.run(
-            [python, "mail.py"], cwd=directory, capture_output=True, text=True, timeout=60, check=False
+            [python, "mail.py"],
+            cwd=directory,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stderr + log.read_text()
         return done.stdout

@@ -233,8 +233,11 @@ def test_wrong_settings_keep_a_process_from_starting_and_are_all_listed(
     assert "Traceback" not in ended.stderr
 
 
-def test_a_worker_without_its_handlers_says_so_and_does_not_start(service: Service) -> None:
-    ended = service.run_command("worker.py", "--handlers", "no_such_module")
+@pytest.mark.parametrize("command", [["-m", "api"], ["worker.py"]])
+def test_a_process_without_its_handlers_says_so_and_does_not_start(
+    service: Service, command: list[str]
+) -> None:
+    ended = service.run_command(*command, WORKER_HANDLERS="no_such_module")
 
     assert ended.returncode == 2
     assert "no_such_module" in ended.stderr

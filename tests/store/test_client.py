@@ -4,14 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from launch.private_redis import PrivateRedis
-from queuecore.model import DEFAULT_LINE, BrokerUnavailable, Completed, State, Submitted
+from queuecore.model import DEFAULT_LINE, BrokerRefused, BrokerUnavailable, Completed, State, Submitted
 from queuecore.store import Broker, Entry
-from queuecore.store.client import Client
+from queuecore.store.client import Client, reach
 from tests.store import invariants
 from tests.store.fault_proxy import Fault, FaultProxy
 from tests.store.scene import SPACE, Scene, asks, claimed, id_of, name_of, spec, token_of
@@ -339,3 +340,14 @@ async def until(condition: Any, what: str, *, deadline: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < end, f"not within {deadline:g} s: {what}"
         await asyncio.sleep(0.005)
+
+
+async def test_one_look_tells_whether_redis_can_be_worked_with(redis_url: str, tmp_path: Path) -> None:
+    async with FakeServer(b"-LOADING Redis is loading the dataset in memory\r\n") as loading:
+        assert await reach(f"{loading.url}/1") == "LOADING Redis is loading the dataset in memory"
+    async with FakeServer(b"-NOAUTH Authentication required.\r\n") as closed:
+        with pytest.raises(BrokerRefused, match="NOAUTH"):
+            await reach(f"{closed.url}/1")
+
+    assert await reach(redis_url) == ""
+    assert "No such file" in await reach(f"unix://{tmp_path}/no.sock")

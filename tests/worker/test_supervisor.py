@@ -204,6 +204,30 @@ def test_control_messages_survive_the_socket(options: WorkerOptions) -> None:
         assert from_supervisor.decode(msgspec.msgpack.encode(message)) == message
 
 
+def test_a_worker_that_redis_does_not_let_in_says_so_in_a_line_and_ends(
+    redis_url: str, start_worker: StartWorker
+) -> None:
+    worker = start_worker(redis_url=f"{redis_url}?password=secret&db=0")
+
+    assert worker.wait() == 1
+    (line,) = [each for each in worker.log().splitlines() if " ERROR " in each]
+    assert "redis.refused redis=" in line
+    assert "Traceback" not in worker.log()
+    assert "secret" not in worker.log()
+
+
+async def test_a_worker_without_redis_says_so_and_waits_for_it(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    worker = start_worker(redis_url=f"unix://{tmp_path}/no.sock")
+
+    await eventually(lambda: "redis.lost" in worker.log(), "the worker tries again")
+    worker.signal(signal.SIGTERM)
+
+    assert worker.wait() == 0
+    assert f"redis.unreachable redis={tmp_path}/no.sock reason=" in worker.log()
+
+
 async def _all_in(jobs: list[Job[Any]], state: State) -> None:
     async def look() -> bool:
         return all([(await job.record()).state is state for job in jobs])
