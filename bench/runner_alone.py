@@ -92,6 +92,7 @@ async def _run() -> float:
         runner_id="alone.1",
         slots={"async": 2 * CLAIMS},
         stop_grace=1.0,
+        begun=lambda: None,
         forgotten=lambda: None,
     )
     began = time.process_time()

@@ -46,6 +46,10 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     """Runner: it is registered and claims jobs."""
 
 
+class Begun(msgspec.Struct, frozen=True, tag=True):
+    """Runner, once: it has begun its first job."""
+
+
 class Unfit(msgspec.Struct, frozen=True, tag=True):
     """Runner: it cannot run, and ends."""
 
@@ -75,7 +79,7 @@ class Waiting(msgspec.Struct, frozen=True, tag=True):
 
 
 FromSupervisor = Start | Look | Cancel | Drain | Log
-FromRunner = Ready | Unfit | Pulse | Waiting
+FromRunner = Ready | Begun | Unfit | Pulse | Waiting
 
 from_supervisor = msgspec.msgpack.Decoder(FromSupervisor)
 from_runner = msgspec.msgpack.Decoder(FromRunner)

@@ -57,6 +57,7 @@ class Feed:
         subscription: the queues that are claimed from.
         slots: how many attempts may run at once, by class of slot.
         stop_grace: seconds that a stopped attempt has before it is left behind.
+        begun: called once, before the first job begins.
         forgotten: called when Redis says that this runner was given up.
     """
 
@@ -71,6 +72,7 @@ class Feed:
         runner_id: str,
         slots: Mapping[Runs, int],
         stop_grace: float,
+        begun: Callable[[], None],
         forgotten: Callable[[], None],
     ) -> None:
         self.space = space
@@ -80,6 +82,7 @@ class Feed:
         self._trials = trials
         self._runner_id = runner_id
         self._stop_grace = stop_grace
+        self._begun: Callable[[], None] | None = begun
         self._forgotten = forgotten
         self._loop = asyncio.get_running_loop()
         self._reporter = Reporter(broker, space=space, stop=self._stop_by_id)
@@ -324,6 +327,9 @@ class Feed:
             event(logger, logging.WARNING, "attempt.fenced", job=job_id, runner=self._runner_id)
 
     def _start(self, claims: list[Claim]) -> None:
+        if self._begun is not None and claims:
+            self._begun()
+            self._begun = None
         for claim in claims:
             if claim.schema > SCHEMA:
                 self._refuse_newer(claim)

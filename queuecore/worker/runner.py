@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, assert_never
 
@@ -25,7 +25,19 @@ from ..handling import Registry
 from ..model import RunnerInfo, parse_queues
 from ..processes import Channel, die_with_parent, receive_frame, send_frame
 from ..store import Broker
-from .control import Cancel, Drain, FromSupervisor, Log, Look, Pulse, Ready, Start, Unfit, from_supervisor
+from .control import (
+    Begun,
+    Cancel,
+    Drain,
+    FromSupervisor,
+    Log,
+    Look,
+    Pulse,
+    Ready,
+    Start,
+    Unfit,
+    from_supervisor,
+)
 from .feed import Feed
 from .guard import keep_going
 from .trials import Trials
@@ -104,7 +116,7 @@ class Runner:
         broker = Broker.connect(options.redis_url, prefix=options.prefix, name=self._id)
         trials = Trials(channel.send)
         for space in options.spaces:
-            self._feeds[space] = self._make_feed(space, broker, trials)
+            self._feeds[space] = self._make_feed(space, broker, trials, begun=lambda: channel.send(Begun()))
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(self._pulse(channel))]
             registered = tasks.create_task(keep_going("registration", partial(self._register, broker)))
@@ -132,7 +144,7 @@ class Runner:
         await broker.close()
         channel.close()
 
-    def _make_feed(self, space: str, broker: Broker, trials: Trials) -> Feed:
+    def _make_feed(self, space: str, broker: Broker, trials: Trials, *, begun: Callable[[], None]) -> Feed:
         """The feed of a space, with slots and job processes of its own: spaces do not wait for each other."""
         options = self._options
         pool = ProcessPool(
@@ -165,6 +177,7 @@ class Runner:
             runner_id=self._id,
             slots=options.slots_by_class(),
             stop_grace=options.stop_grace,
+            begun=begun,
             forgotten=self._be_forgotten,
         )
 

@@ -17,7 +17,18 @@ from pathlib import Path
 from ..handling import exit_phrase
 from ..model import WorkerOptions
 from ..processes import Channel, child_environment
-from .control import Drain, FromRunner, FromSupervisor, Pulse, Ready, Start, Unfit, Waiting, from_runner
+from .control import (
+    Begun,
+    Drain,
+    FromRunner,
+    FromSupervisor,
+    Pulse,
+    Ready,
+    Start,
+    Unfit,
+    Waiting,
+    from_runner,
+)
 
 _LONGEST_NAME = 12
 
@@ -35,6 +46,7 @@ class RunnerProcess:
     Attributes:
         id: the runner's id, under which it is registered.
         ready: whether it is registered and claims jobs.
+        begun: whether it has begun a job.
         draining: whether it was told to end.
         unfit: why it cannot run, None as long as it can.
         pulse: what it said of itself last.
@@ -49,6 +61,7 @@ class RunnerProcess:
         self.id = id
         self.pid = process.pid
         self.ready = False
+        self.begun = False
         self.unfit: str | None = None
         self.pulse = Pulse(running=0, lag=0.0)
         self.waiting: list[tuple[str, int]] = []
@@ -142,6 +155,8 @@ class RunnerProcess:
                 self.ready = True
                 if self._on_ready is not None:
                     self._on_ready()
+            case Begun():
+                self.begun = True
             case Unfit(reason):
                 self.unfit = reason
             case Pulse():

@@ -39,7 +39,7 @@ WATCH_SECONDS = 1.0
 # Handlers may take their time to load.
 START_SECONDS = 60.0
 BURST_SECONDS = 0.25
-# A runner that dies younger than this is started again after a pause, which doubles each time.
+# A runner that dies younger than this, and without a job, is started again after a pause, which doubles.
 YOUNG_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 30.0
 # What a runner takes at most beyond its grace to settle its last outcomes.
@@ -174,7 +174,8 @@ class Supervisor:
                     self._exit_code = 1
                     self.stop()
             lived = asyncio.get_running_loop().time() - runner.started_at
-            early_deaths = early_deaths + 1 if lived < YOUNG_SECONDS else 0
+            # One that had begun a job died of that, most likely, and the others' jobs are not to wait for it.
+            early_deaths = early_deaths + 1 if lived < YOUNG_SECONDS and not runner.begun else 0
             if early_deaths > 1:
                 pause = min(0.25 * 2**early_deaths, LONGEST_PAUSE_SECONDS)
                 with contextlib.suppress(TimeoutError):

@@ -31,7 +31,7 @@ async def test_a_damaged_line_holds_up_no_other_queue(
     assert "redis.refused" in worker.log()
     assert "WRONGTYPE" in worker.log()
     assert worker.log().count("redis.refused") < 5
-    assert worker.log().count("worker.started") == worker.log().count("runner.ready") == 1
+    assert "runner.ended" not in worker.log()
     assert "Traceback" not in worker.log()
 
     database.delete(f"qc:{{main}}:{LINE}")
@@ -57,7 +57,7 @@ async def test_a_damaged_list_of_the_space_ends_no_worker(
         lambda: "redis.refused" in worker.log() or name in ("FAILED", "CANCELLED"), "it is told", within=20
     )
     assert worker.process.poll() is None
-    assert worker.log().count("runner.ready") == 1
+    assert "runner.ended" not in worker.log()
 
     database.delete(key)
     if kept is not None:
@@ -65,7 +65,7 @@ async def test_a_damaged_list_of_the_space_ends_no_worker(
 
     for number, job in enumerate(jobs):
         await eventually(lambda job=job: _ended(job), f"job {number} ends", within=40)
-    assert worker.log().count("runner.ready") == 1
+    assert "runner.ended" not in worker.log()
     assert "Traceback" not in worker.log()
     assert NAMES[name]
 
@@ -81,7 +81,7 @@ async def test_a_damaged_history_spoils_its_own_job_only(
     others = [await queue.enqueue(registry["test.echo"], value=n) for n in range(20)]
 
     assert [await other.result(timeout=15) for other in others] == [[n] for n in range(20)]
-    assert worker.log().count("runner.ready") == 1
+    assert "runner.ended" not in worker.log()
 
 
 async def _ended(job: object) -> bool:

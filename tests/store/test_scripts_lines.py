@@ -146,6 +146,26 @@ async def test_an_open_line_with_nothing_in_it_is_closed_by_the_next_claim(scene
     assert "open" not in scene.see()
 
 
+async def test_very_many_places_of_cancelled_jobs_cost_one_pass(scene: Scene) -> None:
+    line = scene.key("line:default:async:normal")
+    for _ in range(20):
+        scene.database.rpush(line, *[""] * 10_000)
+    scene.database.hset(scene.key("lines"), "default:async:normal.holes", 200_000)
+    scene.database.sadd(scene.key("open"), "default:async:normal")
+    await scene.enqueue("a")
+    scene.database.config_resetstat()
+
+    claims = await scene.advance(slots=1)
+
+    assert [name_of(claim.id) for claim in claims] == ["a"]
+    calls = {name: stat["calls"] for name, stat in scene.database.info("commandstats").items()}
+    # A thousand at a time.
+    assert calls["cmdstat_lpop"] <= 2
+    assert calls["cmdstat_lrange"] <= 202
+    assert calls["cmdstat_ltrim"] <= 202
+    check(scene.see())
+
+
 async def test_the_backlog_is_that_of_the_queues_asked_for(scene: Scene) -> None:
     await scene.enqueue("a", queue="mail", runs="process")
 

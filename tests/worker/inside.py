@@ -47,6 +47,7 @@ class Runner:
             runner_id=RUNNER,
             slots=self.slots,
             stop_grace=options.stop_grace,
+            begun=lambda: None,
             forgotten=self._be_forgotten,
         )
 

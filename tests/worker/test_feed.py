@@ -11,7 +11,7 @@ import redis
 
 from queuecore import Job, JobCancelled, JobContext, JobFailed, Queue, Registry, State, handler
 from queuecore.handling import runner_died
-from queuecore.model import Ask, Claim, JobRecord
+from queuecore.model import Ask, Claim, Completed, ErrorRecord, Failing, JobRecord
 from tests.worker.inside import RUNNER, SPACE, Runner
 from tests.worker.worker_process import eventually, is_alive
 
@@ -130,6 +130,23 @@ async def test_a_job_that_is_handed_over_while_it_is_given_back_is_stopped(
     assert not feed.running()
     assert await job.result(timeout=5) == [1]
     assert [attempt.outcome for attempt in (await job.record()).attempts] == ["released", "completed"]
+
+
+async def test_the_first_word_on_an_attempt_stands(queue: Queue, runner: Runner, registry: Registry) -> None:
+    job = await queue.enqueue(registry["test.sleep"], seconds=30.0)
+    await _begun(runner, job)
+    (attempt,) = runner.feed.running()
+    free = runner.feed._slots["async"].free
+
+    runner.feed.end(attempt, Completed(job.id, 1, b"\x01"))
+    runner.feed.end(attempt, Failing(job.id, 1, ErrorRecord("late", "It came too late.")))
+    runner.feed.end(attempt, Completed(job.id, 1, b"\x02"))
+
+    assert runner.feed._slots["async"].free == free + 1
+    await eventually(lambda: not runner.feed._outcomes, "it is settled")
+    record = await job.record()
+    assert (record.state, record.result) == (State.COMPLETED, 1)
+    assert (await queue.inspector.figures.statistics()).get("fenced", 0) == 0
 
 
 async def test_more_jobs_than_slots_are_all_run_once(
