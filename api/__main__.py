@@ -7,8 +7,8 @@ from pathlib import Path
 
 import config
 from api import create_app
-from api.server import ApiServer
-from queuecore import log
+from api.serving import ApiServer
+from queuecore import HandlerError, log
 
 COLLECT_AFTER = 10_000  # objects made and not freed; Python's own 700 are a dozen requests under way
 
@@ -38,7 +38,11 @@ def main() -> int:
     def reload(old: config.Settings) -> config.Reloaded:
         return config.reload(old, options.config, overrides=overrides)
 
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except HandlerError as error:
+        print(error, file=sys.stderr)
+        return 2
     _collect_rarely()
     server = ApiServer(app, host=settings.http.host, port=settings.http.port, reload=reload)
     server.run()

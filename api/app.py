@@ -13,13 +13,20 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 import config
-from api import downloads, health, jobs, listing, openapi, problems, session, status, uploads, web
-from api.auth import Caller
-from api.guard import Guard
-from api.journal import keep_in_step
-from api.problems import Problem, problem_response
+from api.access import Caller
+from api.document import openapi
+from api.http import Problem, problem_response, problems
+from api.jobs import downloads, listing, status
+from api.jobs import requests as jobs
+from api.ops import health
 from api.service import Service, service_of
+from api.serving import Guard
+from api.sessions import session
+from api.uploads import keep_in_step
+from api.uploads import receiving as uploads
+from api.web import pages as web
 from queuecore import (
+    BrokerRefused,
     BrokerUnavailable,
     InvalidArguments,
     JobNotFound,
@@ -49,6 +56,7 @@ def create_app(settings: config.Settings, registry: Registry | None = None) -> S
         settings.redis_url,
         registry=registry,
         prefix=settings.redis_prefix,
+        space=settings.redis_space,
         name="api",
         patience=PATIENCE,
         idempotency_window=settings.jobs.idempotency_window,
@@ -65,6 +73,7 @@ def create_app(settings: config.Settings, registry: Registry | None = None) -> S
             JobNotFound: _answer_problem,
             StateConflict: _answer_problem,
             BrokerUnavailable: _answer_problem,
+            BrokerRefused: _answer_problem,
             QueueFull: _answer_problem,
             StorageFull: _answer_problem,
             FileMissing: _answer_problem,
@@ -157,6 +166,8 @@ def _explain(error: Exception) -> Problem:
             return Problem(problems.WRONG_STATE, f"It is {state}, so it cannot be {wanted}.", state=state)
         case BrokerUnavailable(retry_after=seconds):
             return Problem(problems.QUEUE_UNAVAILABLE, headers={"Retry-After": str(max(1, round(seconds)))})
+        case BrokerRefused():
+            return Problem(problems.QUEUE_UNAVAILABLE, headers={"Retry-After": "30"})
         case QueueFull():
             return Problem(problems.QUEUE_FULL, headers={"Retry-After": "30"})
         case StorageFull():

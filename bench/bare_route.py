@@ -28,8 +28,8 @@ def make_app(url: str) -> Starlette:
     client = Client(url, name="bare", patience=1.0)
 
     async def show(request: Request) -> Response:
-        queue, token = split_job_id(request.path_params["id"])
-        flat = await client.call("HGETALL", Keys("qc", queue).of("JOB", token))
+        space, token = split_job_id(request.path_params["id"])
+        flat = await client.call("HGETALL", Keys("qc", space).of("JOB", token))
         fields = {
             name.decode(): value.decode("latin1") for name, value in zip(flat[::2], flat[1::2], strict=True)
         }

@@ -110,8 +110,7 @@ def read_with_polars(path: Path, place: Path) -> None:
 
 
 def scan_with_expat(path: Path, place: Path) -> None:
-    from handlers.cleaning.workbook_archive import Archive
-    from handlers.cleaning.workbook_scan import list_sheets, scan_sheet
+    from handlers.cleaning.workbook import Archive, list_sheets, scan_sheet
 
     archive = Archive(path)
     assert scan_sheet(archive, list_sheets(archive)[0], advance=lambda done: None).cells

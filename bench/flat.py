@@ -16,7 +16,7 @@ from bench.processes import worker
 from bench.server import BenchRedis
 from bench.systems import QUEUECORE
 from queuecore import JobRequest, Queue, Registry, State
-from queuecore.model import Completed, Outcome, RunnerInfo
+from queuecore.model import Ask, Completed, Outcome, RunnerInfo
 from queuecore.store import Broker, Cursor
 from queuecore.worker.runner import GARBAGE_THRESHOLD
 
@@ -82,10 +82,10 @@ async def _questions(url: str) -> Values:
     chance = random.Random(1)
     async with Queue.connect(url, registry=Registry.load([queuecore_handlers.__name__])) as queue:
         inspector = queue.inspector
-        length = (await inspector.counts("default")).queued
-        some = await inspector.in_state("default", State.QUEUED, offset=length // 2, limit=2 * QUESTIONS)
+        length = (await inspector.figures.counts()).queued
+        some = await inspector.listings.in_state(State.QUEUED, offset=length // 2, limit=2 * QUESTIONS)
         records = chance.sample(some, QUESTIONS)
-        newest = await inspector.owned("bench", limit=25)
+        newest = await inspector.listings.owned("bench", limit=25)
         owned = [Cursor(record.created_ms, record.id) for record in newest]
 
         async def p99(ask: Callable[[int], Awaitable[Any]]) -> float:
@@ -97,13 +97,13 @@ async def _questions(url: str) -> Values:
             return percentile(times, 99) * 1e3
 
         return {
-            "status_p99_ms": await p99(lambda number: inspector.job(records[number].id)),
-            "position_p99_ms": await p99(lambda number: inspector.position(records[number])),
+            "status_p99_ms": await p99(lambda number: inspector.jobs.record(records[number].id)),
+            "position_p99_ms": await p99(lambda number: inspector.jobs.position(records[number])),
             "list_owned_p99_ms": await p99(
-                lambda number: inspector.owned("bench", before=owned[number % 25], limit=25)
+                lambda number: inspector.listings.owned("bench", before=owned[number % 25], limit=25)
             ),
             "list_queued_p99_ms": await p99(
-                lambda number: inspector.in_state("default", State.QUEUED, offset=number * 25, limit=25)
+                lambda number: inspector.listings.in_state(State.QUEUED, offset=number * 25, limit=25)
             ),
             "cancel_p99_ms": await p99(lambda number: queue.cancel(records[number].id)),
         }
@@ -159,16 +159,25 @@ async def _run_loops(url: str, loops: int, jobs: int) -> float:
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)  # as in a runner
     brokers = [Broker.connect(url, name=f"loop{number}") for number in range(loops)]
     for number, broker in enumerate(brokers):
-        runner = RunnerInfo(id=f"loop.{number}", worker="bench", host="bench", pid=1, slots=BATCH)
-        await broker.register("default", runner, ttl=600.0)
+        runner = RunnerInfo(
+            id=f"loop.{number}",
+            worker="bench",
+            host="bench",
+            pid=1,
+            queues=("default",),
+            slots={"async": BATCH},
+        )
+        await broker.claims.register("main", runner, ttl=600.0)
     left = jobs
 
     async def loop(broker: Broker, runner_id: str, lane: int) -> None:
         nonlocal left
         outcomes: list[Outcome] = []
         while outcomes or left > 0:
-            advance = await broker.advance("default", runner_id, lane=lane, outcomes=outcomes, slots=BATCH)
-            outcomes = [Completed(claim.id, claim.attempt, b"\xc0") for claim in advance.claims]
+            advance = await broker.claims.advance(
+                "main", runner_id, lane=lane, outcomes=outcomes, asks=[Ask("async", BATCH, ("default",))]
+            )
+            outcomes = [Completed(claim.id, claim.attempt, b"\xc0") for claim in advance.claims["async"]]
             left -= len(outcomes)
 
     began = time.perf_counter()

@@ -31,7 +31,7 @@ from bench.server import CONFIGURATION, BenchRedis, free_port, start
 from bench.systems import QUEUECORE
 from launch.private_redis import PrivateRedis, find_server
 from queuecore import JobRequest, Queue, Registry
-from queuecore.model import Completed, Outcome, RunnerInfo, new_token
+from queuecore.model import Ask, Completed, Outcome, RunnerInfo, new_token
 from queuecore.store import Broker
 
 COUNTED_JOBS: Final = 2_000  # callgrind is fifty times slower, and its figures do not vary
@@ -168,14 +168,23 @@ async def _advance(url: str, slots: int) -> None:
     """Claim and complete until nothing is left, two calls under way, as a runner does it."""
     broker = Broker.connect(url)
     # A runner's calls are numbered: the same id again would get the answers to earlier ones.
-    runner = RunnerInfo(id=f"bench-{new_token()[:6]}.1", worker="bench", host="bench", pid=1, slots=slots)
-    await broker.register("default", runner, ttl=600.0)
+    runner = RunnerInfo(
+        id=f"bench-{new_token()[:6]}.1",
+        worker="bench",
+        host="bench",
+        pid=1,
+        queues=("default",),
+        slots={"async": slots},
+    )
+    await broker.claims.register("main", runner, ttl=600.0)
 
     async def lane(number: int) -> None:
         outcomes: list[Outcome] = []
         while True:
-            advance = await broker.advance("default", runner.id, lane=number, outcomes=outcomes, slots=slots)
-            outcomes = [Completed(claim.id, claim.attempt, b"\xc0") for claim in advance.claims]
+            advance = await broker.claims.advance(
+                "main", runner.id, lane=number, outcomes=outcomes, asks=[Ask("async", slots, ("default",))]
+            )
+            outcomes = [Completed(claim.id, claim.attempt, b"\xc0") for claim in advance.claims["async"]]
             if not outcomes:
                 return
 

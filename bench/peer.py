@@ -73,7 +73,7 @@ def main(make: Callable[[str], Adapter], work: Callable[[Work], None], run: Run 
     """
     parser = argparse.ArgumentParser()
     parser.add_argument(
-        "action", choices=["work", "one-by-one", "concurrent", "bulk", "fill", "latency", "load"]
+        "action", choices=["work", "one-by-one", "concurrent", "bulk", "fill", "latency", "alone", "load"]
     )
     parser.add_argument("url")
     parser.add_argument("--count", type=int, default=0)
@@ -92,6 +92,7 @@ def main(make: Callable[[str], Adapter], work: Callable[[Work], None], run: Run 
 async def _produce(adapter: Adapter, options: argparse.Namespace) -> None:
     await adapter.open()
     count, first = options.count, options.first
+    began = time.process_time()
     match options.action:
         case "one-by-one":
             answer = await one_by_one(adapter, count)
@@ -103,9 +104,11 @@ async def _produce(adapter: Adapter, options: argparse.Namespace) -> None:
             answer = await fill(adapter, options.kind, first, count)
         case "latency":
             answer = await latency(adapter, first, count)
+        case "alone":
+            answer = await alone(adapter, first, count)
         case _:
             answer = await load(adapter, first, count, options.rate)
-    print(json.dumps(answer), flush=True)
+    print(json.dumps({**answer, "cpu_s": time.process_time() - began} if answer else answer), flush=True)
     await adapter.close()
 
 
@@ -174,6 +177,14 @@ async def latency(adapter: Adapter, first: int, count: int) -> dict[str, Any]:
             break
         await asyncio.sleep(PAUSE)
     return {"enqueued": enqueued, "received": received}
+
+
+async def alone(adapter: Adapter, first: int, count: int) -> dict[str, Any]:
+    """Enqueue a job, wait for its result, and enqueue the next at once."""
+    for number in range(first, first + count):
+        answer = await adapter.result(await adapter.enqueue("noop", number))
+        assert answer == number, f"the result of job {number} is {answer!r}"
+    return {"done": count}
 
 
 async def load(adapter: Adapter, first: int, count: int, rate: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from bench import flat, measures, service, starting
 from bench.limit import limit
 from bench.measures import Values
+from bench.processor import processor
 from bench.results import Results
 from bench.server import BenchRedis, start
 from bench.systems import FULL, QUICK, System
@@ -17,6 +18,7 @@ THREAD_JOBS: Final = 10_000
 PROCESS_JOBS: Final = 3_000
 SERVICE_ROUNDS: Final = 5
 UPLOAD_ROUNDS: Final = 3
+PROCESSOR_ROUNDS: Final = 3
 START_ROUNDS: Final = 5
 
 
@@ -125,6 +127,7 @@ def _measure_ours(results: Results, plan: Plan) -> None:
                 (1, "depth", lambda: flat.depth(redis, second, jobs=plan.deep_jobs)),
                 (1, "delayed jobs", lambda: flat.delayed(redis, jobs=plan.delayed_jobs)),
                 (SERVICE_ROUNDS, "claim loops", lambda: flat.claim_loops(redis)),
+                (PROCESSOR_ROUNDS, "processor", lambda: processor(redis)),
                 (SERVICE_ROUNDS, "status questions", lambda: service.status(redis, directory)),
                 (UPLOAD_ROUNDS, "upload", lambda: service.upload(redis, directory, size=plan.upload_bytes)),
                 (START_ROUNDS, "start", lambda: starting.import_and_start(redis, directory)),

@@ -16,7 +16,7 @@ import uvloop
 
 from queuecore import JobContext, Registry, handler
 from queuecore.execution import Executor, PoolOptions, ProcessPool, Threads
-from queuecore.model import SCHEMA, Spec, new_tokens
+from queuecore.model import SCHEMA, Spec, new_tokens, parse_queues
 from queuecore.store import Broker
 from queuecore.worker.feed import Feed
 from queuecore.worker.runner import GARBAGE_THRESHOLD
@@ -55,7 +55,8 @@ class _Answers:
         assert script == "advance"
         hiredis.pack_command(("EVALSHA", "0" * 40, 1, base, *arguments))  # type: ignore[arg-type]  # as in Connection.call
         await asyncio.sleep(0)
-        slots, completed = int(arguments[3]), int(arguments[4])
+        completed, asks = int(arguments[3]), int(arguments[4])
+        slots = asks and int(arguments[6])
         self._settled += completed
         if self._settled == JOBS:
             self.all_settled.set()
@@ -86,10 +87,12 @@ async def _run() -> float:
         Broker(answers),  # type: ignore[arg-type]  # all that a feed needs of a client
         executor,
         Trials(lambda waiting: None),
-        queue="default",
+        space="main",
+        subscription=parse_queues(["default"]),
         runner_id="alone.1",
-        slots=2 * CLAIMS,
+        slots={"async": 2 * CLAIMS},
         stop_grace=1.0,
+        begun=lambda: None,
         forgotten=lambda: None,
     )
     began = time.process_time()
@@ -108,8 +111,8 @@ def _job() -> bytes:
 
 
 def _answer(jobs: list[bytes]) -> bytes:
-    """What `advance` replies: registered, nothing refused, these jobs, none scheduled."""
-    return b"*4\r\n:1\r\n*0\r\n*%d\r\n%s:-1\r\n" % (2 * len(jobs), b"".join(jobs))
+    """What `advance` replies: registered, nothing refused, these jobs for the one ask, none scheduled."""
+    return b"*4\r\n:1\r\n*0\r\n*1\r\n*%d\r\n%s:-1\r\n" % (2 * len(jobs), b"".join(jobs))
 
 
 def _text(content: bytes) -> bytes:

@@ -21,7 +21,7 @@ import uvloop
 from bench.measures import Values
 from bench.processes import SystemBroken, wait_until
 from bench.server import BenchRedis, free_port
-from queuecore.model import Completed, RunnerInfo, split_job_id
+from queuecore.model import Ask, Completed, RunnerInfo, split_job_id
 from queuecore.store import Broker
 
 SECONDS: Final = 3  # of wrk, a route
@@ -153,13 +153,19 @@ def _post_job(port: int) -> str:
 async def _complete(url: str, job_id: str) -> None:
     """Run the job as a worker would, without one."""
     broker = Broker.connect(url)
-    queue = split_job_id(job_id)[0]
-    await broker.register(
-        queue, RunnerInfo(id="bench.1", worker="bench", host="bench", pid=1, slots=1), ttl=60.0
+    space = split_job_id(job_id)[0]
+    await broker.claims.register(
+        space,
+        RunnerInfo(
+            id="bench.1", worker="bench", host="bench", pid=1, queues=("default",), slots={"async": 1}
+        ),
+        ttl=60.0,
     )
-    advance = await broker.advance(queue, "bench.1", lane=0, outcomes=[], slots=1)
-    outcomes = [Completed(claim.id, claim.attempt, b"\xc0") for claim in advance.claims]
-    await broker.advance(queue, "bench.1", lane=0, outcomes=outcomes, slots=0)
+    advance = await broker.claims.advance(
+        space, "bench.1", lane=0, outcomes=[], asks=[Ask("async", 1, ("default",))]
+    )
+    outcomes = [Completed(claim.id, claim.attempt, b"\xc0") for claim in advance.claims["async"]]
+    await broker.claims.advance(space, "bench.1", lane=0, outcomes=outcomes, asks=[])
     await broker.close()
 
 

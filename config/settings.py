@@ -125,13 +125,15 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     queues: Annotated[
         tuple[str, ...],
         Option(
-            "Queues to work on. A kind that runs in a process is put into `process`, all others into "
-            "`default`, unless the handler names a queue.",
+            "Queues to work on, the preferred one first, or each with a weight: `mail=3` has three times the "
+            "share of `default=1`. None starves. A kind is put into `default`, unless its handler names "
+            "a queue.",
             at_least=1,
-            pattern=r"[a-z][a-z0-9_]{0,31}",
-            pattern_text="names of lower-case letters, digits and underscores, 32 at most, a letter first",
+            pattern=r"[a-z][a-z0-9_]{0,31}(=(100|[1-9][0-9]?))?",
+            pattern_text="names of lower-case letters, digits and underscores, 32 at most, a letter first, "
+            "each with `=` and a weight from 1 to 100 if shares are wanted",
         ),
-    ] = ("default", "process")
+    ] = ("default",)
     processes: Annotated[
         int,
         Option(
@@ -143,7 +145,16 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = msgspec.field(default_factory=count_cores)
     slots: Annotated[
-        int, Option("Jobs that one runner has in hand at most.", at_least=1, at_most=100_000)
+        int,
+        Option("Async jobs that one runner runs at once in its event loop.", at_least=1, at_most=100_000),
+    ] = 100
+    threads: Annotated[
+        int,
+        Option(
+            'Jobs with `runs="thread"` that one runner runs at once, each in a thread of its own.',
+            at_least=1,
+            at_most=10_000,
+        ),
     ] = 100
     runner_memory_bytes: Annotated[
         int,
@@ -343,6 +354,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             pattern_text="lower-case letters, digits, dashes and underscores, 16 at most, a letter first",
         ),
     ] = "qc"
+    redis_space: Annotated[
+        str,
+        Option(
+            "Space that the jobs lie in: what is decided together lies on one node of a Redis Cluster. "
+            "Another name is another set of jobs, seen by none of the others.",
+            pattern=r"[a-z][a-z0-9_]{0,31}",
+            pattern_text="lower-case letters, digits and underscores, 32 at most, a letter first",
+        ),
+    ] = "main"
     http: Http = Http()
     auth: Auth = Auth()
     worker: Worker = msgspec.field(default_factory=Worker)

@@ -6,9 +6,19 @@ import msgspec
 from msgspec import Meta
 
 import storage
-from handlers.cleaning import CleaningError, CleaningOptions, StepProgress, clean_file
-from handlers.cleaning.options import DateOrder, DecimalSign, DelimiterName, EncodingName, OutputFormat
-from handlers.cleaning.report import CleaningReport
+from handlers.cleaning import (
+    CleaningError,
+    CleaningOptions,
+    CleaningReport,
+    DateOrder,
+    DecimalSign,
+    DelimiterName,
+    EncodingName,
+    HeaderChoice,
+    OutputFormat,
+    StepProgress,
+    clean_file,
+)
 from queuecore import JobContext, Permanent, Step, handler
 from storage import Artifact, FileRef
 
@@ -100,12 +110,13 @@ def clean(
         ),
     ] = True,
     first_row_is_header: Annotated[
-        bool,
+        HeaderChoice,
         Meta(
             title="First row is the header",
-            description="Switch it off if the first row holds data; the columns are then numbered.",
+            description="“auto” looks: a first row that is data like the rest stays, "
+            "and the columns are numbered.",
         ),
-    ] = True,
+    ] = "auto",
     encoding: Annotated[
         EncodingName,
         Meta(

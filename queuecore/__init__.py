@@ -17,8 +17,10 @@ from .client import Job, Queue
 from .handling import Handler, JobContext, Registry, handler
 from .model import (
     Backoff,
+    BrokerRefused,
     BrokerUnavailable,
     ErrorRecord,
+    HandlerError,
     IdempotencyConflict,
     InvalidArguments,
     JobCancelled,
@@ -38,6 +40,7 @@ from .model import (
     StateConflict,
     Step,
     Submitted,
+    Unconfirmed,
     UnknownKind,
     new_job_id,
     split_job_id,
@@ -45,9 +48,11 @@ from .model import (
 
 __all__ = [
     "Backoff",
+    "BrokerRefused",
     "BrokerUnavailable",
     "ErrorRecord",
     "Handler",
+    "HandlerError",
     "IdempotencyConflict",
     "InvalidArguments",
     "Job",
@@ -71,6 +76,7 @@ __all__ = [
     "StateConflict",
     "Step",
     "Submitted",
+    "Unconfirmed",
     "UnknownKind",
     "handler",
     "new_job_id",

@@ -50,7 +50,7 @@ def _stray(client: "redis.Redis", raw: bytes) -> str | None:
     key = raw.decode()
     match = KEY.fullmatch(key)
     if match is None:
-        return None if key.endswith(":queues") else f"{key} has no name of ours"
+        return f"{key} has no name of ours"
     rest = match["rest"]
     names = [
         name for name, word in NAMES.items() if rest == word or (word[-1] == ":" and rest.startswith(word))

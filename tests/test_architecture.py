@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("queuecore", "handlers", "storage", "config", "api", "launch")
 # Hands its whole environment on to the processes of a worker, without looking for a setting in it.
 HANDS_ON = "queuecore/processes/environment.py"
+# Packages in rooms: what others may use of a room, its `__init__` names.
+HOUSES = ("queuecore", "api", "handlers.cleaning")
 ENVIRONMENT_READERS = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
 
@@ -97,12 +99,13 @@ def test_scripts_take_the_words_of_keys_from_keys(path: Path) -> None:
     assert not unnamed + words
 
 
-def test_the_library_needs_only_redis_and_msgspec() -> None:
-    # hiredis is the parser of redis-py, uvloop a faster event loop where it is installed.
+@pytest.mark.parametrize("path", sorted((ROOT / "queuecore").rglob("*.py")), ids=name_of)
+def test_the_library_needs_only_what_its_wheel_requires(path: Path) -> None:
     allowed = set(sys.stdlib_module_names) | {"hiredis", "msgspec", "queuecore", "uvloop"}
+    if name_of(path).startswith("queuecore/command/"):
+        allowed.add("click")  # whoever imports the library does not load it
 
-    for path in (ROOT / "queuecore").rglob("*.py"):
-        assert imports_of(path) <= allowed, name_of(path)
+    assert imports_of(path) <= allowed
 
 
 @pytest.mark.parametrize("path", sources(*PACKAGES), ids=name_of)
@@ -116,3 +119,29 @@ def test_the_worker_command_is_on_top() -> None:
     assert imports_of(ROOT / "worker.py") & set(PACKAGES) <= {"config", "queuecore", "storage"}
     for path in sources(*PACKAGES):
         assert "worker" not in imports_of(path), name_of(path)
+
+
+@pytest.mark.parametrize(
+    ("house", "path"),
+    [(house, path) for house in HOUSES for path in (ROOT / house.replace(".", "/")).rglob("*.py")],
+    ids=lambda value: value if isinstance(value, str) else name_of(value),
+)
+def test_imports_from_another_room_go_through_its_door(house: str, path: Path) -> None:
+    package = [*path.relative_to(ROOT).with_suffix("").parts]
+    room = package[len(house.split("."))]
+
+    around = [
+        f"line {node.lineno}: {target}"
+        for node in nodes_of(path)
+        if isinstance(node, ast.ImportFrom) and (target := _absolute(node, package)).startswith(f"{house}.")
+        if len(rooms := target.removeprefix(f"{house}.").split(".")) > 1 and rooms[0] != room
+    ]
+
+    assert not around, f"import it from the room itself, and add it to its door: {around}"
+
+
+def _absolute(node: ast.ImportFrom, package: list[str]) -> str:
+    """What a `from ... import` names, as a path from the top."""
+    if not node.level:
+        return node.module or ""
+    return ".".join([*package[: -node.level], *(node.module.split(".") if node.module else [])])

@@ -63,8 +63,8 @@ def test_every_worker_setting_reaches_the_worker() -> None:
         (["--slots", "x", "--queues", "A b"], "2 mistakes in the configuration"),
         (["--config", "/no/such/file"], "cannot be read"),
         ([], "set REDIS_URL"),
-        (["--redis-url", "redis://x", "--handlers", "no_such_module"], "No module named 'no_such_module'"),
-        (["--redis-url", "redis://x", "--handlers", "json"], "there is no handler in json"),
+        (["--redis-url", "redis://x", "--handlers", "no_such_module"], "there is no module 'no_such_module'"),
+        (["--redis-url", "redis://x", "--handlers", "json"], "there is no handler in 'json'"),
     ],
 )
 def test_a_mistake_is_told_with_exit_code_2(arguments: list[str], told: str) -> None:

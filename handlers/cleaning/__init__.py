@@ -1,12 +1,34 @@
-"""The engine of `file.clean`: a table file in, a cleaned file, rejected rows and a report out.
+"""The engine of `file.clean`: a table file in; a cleaned file, the rejected rows and a report out.
 
-Knows neither the queue nor the storage: `clean_file` takes a path, a directory to write in and a
-callback for progress.
+It knows neither the queue nor the storage: `clean_file` takes a path, a directory to write in and a callback
+for progress. `engine` runs it; the rooms beside it read and write `text` and `workbook`s, hold the `rules`,
+know what `values` mean and keep the `report`. Other packages use the names below and nothing further inside.
 """
 
 from handlers.cleaning.engine import CleanedFile, clean_file
 from handlers.cleaning.failures import CleaningError
-from handlers.cleaning.options import CleaningOptions
-from handlers.cleaning.progress import StepProgress
+from handlers.cleaning.options import (
+    CleaningOptions,
+    DateOrder,
+    DecimalSign,
+    DelimiterName,
+    EncodingName,
+    HeaderChoice,
+    OutputFormat,
+)
+from handlers.cleaning.report import CleaningReport, StepProgress
 
-__all__ = ["CleanedFile", "CleaningError", "CleaningOptions", "StepProgress", "clean_file"]
+__all__ = [
+    "CleanedFile",
+    "CleaningError",
+    "CleaningOptions",
+    "CleaningReport",
+    "DateOrder",
+    "DecimalSign",
+    "DelimiterName",
+    "EncodingName",
+    "HeaderChoice",
+    "OutputFormat",
+    "StepProgress",
+    "clean_file",
+]

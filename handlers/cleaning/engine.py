@@ -9,36 +9,35 @@ from pathlib import Path
 
 import msgspec
 
-from handlers.cleaning.batches import Batch, Source
-from handlers.cleaning.columns import ColumnPlan, ColumnProfile
-from handlers.cleaning.duplicates import SeenRows
-from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.file_kinds import FileKind, identify, output_name
-from handlers.cleaning.header import HeaderRepeats
-from handlers.cleaning.options import DELIMITERS, CleaningOptions
-from handlers.cleaning.progress import Report, Steps
+from handlers.cleaning.options import CleaningOptions, name_delimiter
 from handlers.cleaning.report import (
     MOST_COLUMNS,
     CleaningReport,
     ColumnReport,
+    Report,
     RowCounts,
     Sample,
+    Steps,
     Tally,
     list_names,
     shorten,
 )
 from handlers.cleaning.rules import (
     MOST_CHARACTERS_IN_XLSX_CELL,
+    ColumnPlan,
+    ColumnProfile,
+    HeaderRepeats,
     Rewriter,
+    SeenRows,
     Sifter,
     Tidier,
     name_columns,
-    tidy_cell,
 )
-from handlers.cleaning.text_reading import TextTable
-from handlers.cleaning.workbook_reading import WorkbookTable
-from handlers.cleaning.workbook_writing import ROWS_A_SHEET, write_workbook
-from handlers.cleaning.writing import RejectedFile, Written, write_text
+from handlers.cleaning.table import Batch, Source, Written
+from handlers.cleaning.text import RejectedFile, TextTable, write_text
+from handlers.cleaning.values import SEPARATOR, tidy_cell
+from handlers.cleaning.workbook import ROWS_A_SHEET, WorkbookTable, write_workbook
 
 _TEXT_STEPS = (("looking at the file", 2), ("checking rows", 45), ("writing the result", 53))
 _WORKBOOK_STEPS = (
@@ -47,7 +46,6 @@ _WORKBOOK_STEPS = (
     ("checking rows", 25),
     ("writing the result", 35),
 )
-_CELL = "\x1f"
 
 
 class CleanedFile(msgspec.Struct, frozen=True):
@@ -133,7 +131,7 @@ class _Cleaning:
         self._steps = steps
         self._output = source.description.format if options.output == "same" else options.output
         self._warnings = list(source.description.warnings)
-        escape, named = options.escape_formulas, options.first_row_is_header
+        escape, named = options.escape_formulas, source.description.header_row > 0
         self._names = name_columns(source.header, named=named, escape=escape)
         self._tally = Tally(self._names)
         self._tidier = Tidier(self._tally)
@@ -167,17 +165,14 @@ class _Cleaning:
             for _ in self._names
         ]
         self._steps.begin("checking rows")
-        rows = rejects = 0
+        rows = 0
         for batch in self._source.batches():
             sifted = self._sifter.sift(batch, self._tidier.learn(batch))
             for profile, cells in zip(profiles, sifted.columns, strict=True):
                 profile.learn(cells)
             rows += len(sifted.rows)
-            rejects += len(sifted.rejects)
             self._rows += len(sifted.rows) + sifted.blank + len(sifted.rejects)
             self._steps.advance(batch.done, self._source.total, self._source.unit)
-        if not rows and not rejects:
-            raise _no_rows(has_header=options.first_row_is_header)
         return [
             profile.plan(decimal=options.decimal, date_order=options.date_order) for profile in profiles
         ], rows
@@ -234,7 +229,7 @@ class _Cleaning:
             self._tally.sample("rejected", Sample(reject.row, before=shown, reason=reject.reason))
 
     def _without_duplicates(self, written: Written, numbers: Sequence[int], seen: SeenRows) -> Written:
-        rows = list(map(_CELL.join, zip(*written.columns, strict=True)))
+        rows = list(map(SEPARATOR.join, zip(*written.columns, strict=True)))
         new = seen.find_new(rows)
         if all(new):
             return written
@@ -243,7 +238,8 @@ class _Cleaning:
             if not self._tally.wants_samples("duplicates"):
                 break
             if not is_new:
-                self._tally.sample("duplicates", Sample(number, before=shorten(row.replace(_CELL, " | "))))
+                shown = shorten(row.replace(SEPARATOR, " | "))
+                self._tally.sample("duplicates", Sample(number, before=shown))
         return Written(
             [list(compress(cells, new)) for cells in written.columns],
             written.natives and [cells and list(compress(cells, new)) for cells in written.natives],
@@ -266,7 +262,7 @@ class _Cleaning:
             format=description.format,
             output_format=self._output,
             encoding=description.encoding,
-            delimiter=_name_delimiter(description.delimiter),
+            delimiter=name_delimiter(description.delimiter),
             sheet=description.sheet,
             header_row=description.header_row,
             rows=RowCounts(
@@ -314,17 +310,8 @@ class _Cleaning:
                 "with the reason."
             )
         if not self._written:
-            self._warnings.append("No row could be taken into the table; the result holds only the header.")
-
-
-def _no_rows(*, has_header: bool) -> CleaningError:
-    return CleaningError(
-        "The file has no rows below its header." if has_header else "The file has no rows.",
-        "Check that the right file was chosen. If its first row holds data and not the names of the columns, "
-        "switch off the option “first row is the header”.",
-        type="no-rows",
-    )
-
-
-def _name_delimiter(delimiter: str) -> str:
-    return next((name for name, each in DELIMITERS.items() if each == delimiter), "")
+            self._warnings.append(
+                "No row could be taken into the table; the result holds only the header."
+                if self._rejected.count
+                else "The file has no rows below its header. Check that the right file was chosen."
+            )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from handlers.cleaning.failures import CleaningError
-from handlers.cleaning.workbook_archive import protected
+from handlers.cleaning.workbook import protected
 
 FileKind = Literal["text", "xlsx"]
 

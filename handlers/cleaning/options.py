@@ -26,11 +26,12 @@ EncodingName = Literal[
     "windows-1257",
     "windows-1258",
 ]
-DelimiterName = Literal["auto", "comma", "semicolon", "tab", "pipe"]
+DelimiterName = Literal["auto", "comma", "semicolon", "tab", "pipe", "space"]
+HeaderChoice = Literal["auto", "yes", "no"]
 DecimalSign = Literal["auto", "point", "comma"]
 DateOrder = Literal["auto", "day first", "month first"]
 
-DELIMITERS: dict[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+DELIMITERS: dict[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 
 
 class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
         delimiter: of a text file; "auto" finds it.
         sheet: name or number (from 1) of the sheet of a workbook; empty for the first visible one with
             content.
-        first_row_is_header: whether the first row names the columns.
+        first_row_is_header: whether the first row names the columns; "auto" looks whether it could be data.
         drop_duplicates: whether a row that equals an earlier one is left out.
         drop_empty_columns: whether a column without any value is left out.
         normalize_numbers: whether a column that holds only numbers gets one form of number.
@@ -57,7 +58,7 @@ class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
     encoding: EncodingName = "auto"
     delimiter: DelimiterName = "auto"
     sheet: str = ""
-    first_row_is_header: bool = True
+    first_row_is_header: HeaderChoice = "auto"
     drop_duplicates: bool = False
     drop_empty_columns: bool = True
     normalize_numbers: bool = True
@@ -66,3 +67,8 @@ class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
     date_order: DateOrder = "auto"
     escape_formulas: bool = True
     excel_bom: bool = False
+
+
+def name_delimiter(delimiter: str) -> str:
+    """Return what people call a delimiter, empty for one that nobody can choose."""
+    return next((name for name, each in DELIMITERS.items() if each == delimiter), "")

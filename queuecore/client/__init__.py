@@ -1,8 +1,7 @@
-"""The producer's side: put jobs in line, follow them, get their results."""
+"""The producer's side: put jobs in line, follow them, get their results, look at a space."""
 
-from .queue import Job, Queue
+from .inspector import Inspector
+from .job import Job
+from .queue import Queue
 
-__all__ = [
-    "Job",
-    "Queue",
-]
+__all__ = ["Inspector", "Job", "Queue"]

@@ -7,8 +7,8 @@ from .attempt import Attempt, StopReason
 from .executor import Executor
 from .loop_watch import LoopWatch
 from .outcomes import outcome_of_stop
+from .pool import ProcessPool
 from .pooled_process import PoolOptions
-from .process_pool import ProcessPool
 from .threads import Threads
 
 __all__ = [

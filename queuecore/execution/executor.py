@@ -17,8 +17,8 @@ from ..processes import Home
 from .attempt import Attempt, Owner
 from .job_messages import Raised, Returned
 from .outcomes import outcome_of_error, outcome_of_failure, outcome_of_stop
+from .pool import ProcessPool
 from .pooled_process import Died
-from .process_pool import ProcessPool
 from .threads import Threads
 from .variables import remember_variables
 

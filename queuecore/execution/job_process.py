@@ -83,7 +83,7 @@ def _serve(line: RunnerLine, output: int) -> None:
     try:
         registry = Registry.load(setup.handlers)
     except BaseException as error:
-        line.send(Unfit(f"the handlers cannot be loaded: {text_of(error)[:MAX_ERROR_CHARS]}"))
+        line.send(Unfit(text_of(error)[:MAX_ERROR_CHARS]))
         raise
     _redirect_output(output)
     _limit_memory(setup.memory_bytes)

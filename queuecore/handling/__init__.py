@@ -18,8 +18,9 @@ from .failures import (
     runner_died,
     timed_out,
 )
+from .handler import DEFAULT_RETRIES, Handler, handler
 from .progress import ProgressMeter
-from .registry import DEFAULT_RETRIES, Handler, Registry, handler
+from .registry import Registry
 
 __all__ = [
     "DEFAULT_RETRIES",

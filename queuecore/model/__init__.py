@@ -3,8 +3,25 @@
 The bottom floor: everything else speaks in these words, and they know of nothing else.
 """
 
+from .attempt import (
+    MAX_CHECKPOINT_BYTES,
+    MAX_RESULT_BYTES,
+    Advance,
+    Ask,
+    Cancelling,
+    Claim,
+    Completed,
+    Crashing,
+    Failing,
+    Outcome,
+    ProgressReply,
+    ProgressUpdate,
+    Releasing,
+    Retrying,
+)
 from .durations import seconds
 from .errors import (
+    BrokerRefused,
     BrokerUnavailable,
     HandlerError,
     IdempotencyConflict,
@@ -19,65 +36,50 @@ from .errors import (
     Retry,
     RunnerForgotten,
     StateConflict,
+    Unconfirmed,
     UnknownKind,
     text_of,
 )
-from .ids import QUEUE_NAME, TOKEN_LENGTH, new_job_id, new_token, new_tokens, split_job_id
+from .figures import Counts, ServerMemory, ServerRecord
+from .ids import DEFAULT_SPACE, NAME, TOKEN_LENGTH, new_job_id, new_token, new_tokens, split_job_id
 from .job import (
-    DEFAULT_MAX_CRASHES,
-    MAX_ARGUMENTS_BYTES,
-    MAX_CHECKPOINT_BYTES,
     MAX_ERROR_CHARS,
-    MAX_RESULT_BYTES,
-    SCHEMA,
-    Advance,
     AttemptOutcome,
     AttemptRecord,
-    Cancelling,
-    Claim,
-    Completed,
-    Counts,
-    Crashing,
     ErrorRecord,
-    Failing,
-    Heartbeat,
     JobRecord,
-    JobRequest,
-    Outcome,
     Progress,
-    ProgressReply,
-    ProgressUpdate,
-    Recovered,
-    Releasing,
     Retention,
-    Retrying,
-    RunnerInfo,
-    RunnerRecord,
-    ServerMemory,
-    ServerRecord,
-    Spec,
     Step,
-    Submitted,
-    read_spec,
 )
+from .lines import DEFAULT_LINE, DEFAULT_QUEUE, LINES, RUNS, Line, Runs, line_name, split_line_name
 from .options import WorkerOptions
+from .request import DEFAULT_MAX_CRASHES, MAX_ARGUMENTS_BYTES, SCHEMA, JobRequest, Spec, Submitted, read_spec
 from .retry import Backoff
-from .states import LINES, Line, State
+from .runners import Heartbeat, Recovered, RunnerInfo, RunnerRecord
+from .states import State
+from .subscription import Subscription, parse_queues
 
 __all__ = [
+    "DEFAULT_LINE",
     "DEFAULT_MAX_CRASHES",
+    "DEFAULT_QUEUE",
+    "DEFAULT_SPACE",
     "LINES",
     "MAX_ARGUMENTS_BYTES",
     "MAX_CHECKPOINT_BYTES",
     "MAX_ERROR_CHARS",
     "MAX_RESULT_BYTES",
-    "QUEUE_NAME",
+    "NAME",
+    "RUNS",
     "SCHEMA",
     "TOKEN_LENGTH",
     "Advance",
+    "Ask",
     "AttemptOutcome",
     "AttemptRecord",
     "Backoff",
+    "BrokerRefused",
     "BrokerUnavailable",
     "Cancelling",
     "Claim",
@@ -112,6 +114,7 @@ __all__ = [
     "RunnerForgotten",
     "RunnerInfo",
     "RunnerRecord",
+    "Runs",
     "ServerMemory",
     "ServerRecord",
     "Spec",
@@ -119,13 +122,18 @@ __all__ = [
     "StateConflict",
     "Step",
     "Submitted",
+    "Subscription",
+    "Unconfirmed",
     "UnknownKind",
     "WorkerOptions",
+    "line_name",
     "new_job_id",
     "new_token",
     "new_tokens",
+    "parse_queues",
     "read_spec",
     "seconds",
     "split_job_id",
+    "split_line_name",
     "text_of",
 ]

@@ -2,6 +2,8 @@
 
 QueueError
 ├── BrokerUnavailable       Redis did not answer; nothing is known to be lost, try again later
+│   └── Unconfirmed         the jobs may be stored and may run; `retry()` sends the same request again
+├── BrokerRefused           Redis answered, but will not do it: wrong password, wrong server, a damaged key
 ├── QueueFull               Redis is at its memory limit and takes no new jobs
 ├── JobNotFound             no job has this id (any more)
 ├── StateConflict           the job's state does not allow what was asked
@@ -20,7 +22,9 @@ Permanent, Retry            raised *by* handlers to say how their attempt is to 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import Any, Final
 
 from .durations import seconds
 
@@ -34,7 +38,63 @@ class BrokerUnavailable(QueueError):
 
     def __init__(self, reason: str, *, retry_after: float = 2.0) -> None:
         super().__init__(f"Redis is unavailable ({reason}); try again in {retry_after:g} s")
+        self.reason = reason
         self.retry_after = retry_after  # seconds
+
+
+class Unconfirmed(BrokerUnavailable):
+    """Redis did not say that it stored these jobs: they may be stored and may run.
+
+    `await error.retry()` sends the same request again. That is safe: the ids are the same, so what was stored
+    is stored once.
+
+    Attributes:
+        job_ids: of the jobs in question; `queue.job(id)` makes a handle of one.
+    """
+
+    def __init__(self, reason: str, job_ids: Sequence[str], retry: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__(reason)
+        count = f"the job {job_ids[0]}" if len(job_ids) == 1 else f"{len(job_ids)} jobs"
+        self.args = (f"{self}; {count} may be stored all the same: `await error.retry()` is safe",)
+        self.job_ids = tuple(job_ids)
+        self._retry = retry
+
+    async def retry(self) -> Any:
+        """Send the same request again; returns what the first call would have. Raises as that."""
+        return await self._retry()
+
+
+class BrokerRefused(QueueError):
+    """Redis answered and will not do what was asked, now or later, until somebody changes something.
+
+    Attributes:
+        code: the first word of what it said, such as `WRONGPASS` or `WRONGTYPE`.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        # Where in a script it happened is of no use to anybody.
+        reason = reason.partition(" script: ")[0].removesuffix(".")
+        super().__init__(f"Redis refuses: {reason}. {_remedy(code, reason)}")
+        self.code = code
+
+
+_REMEDIES: Final = {
+    "WRONGPASS": "Correct user and password in its address",
+    "NOAUTH": "Put user and password into its address: redis://user:password@host:6379/0",
+    "NOPERM": "Give this user the rights that docs/operations.md lists",
+    "MOVED": "This is a node of a Redis Cluster, which is not spoken yet: name a single server",
+    "CROSSSLOT": "This is a node of a Redis Cluster, which is not spoken yet: name a single server",
+    "WRONGTYPE": "Something else wrote one of queuecore's keys; GET /health names it: rename or delete it",
+    "TOOOLD": "Use Redis or Valkey from 6.2 on",
+}
+
+
+def _remedy(code: str, reason: str) -> str:
+    if "DB index" in reason:
+        return "Name a database that it has, such as /0, at the end of its address"
+    if "unknown command" in reason.lower():
+        return "Use Redis or Valkey from 6.2 on, with scripting"
+    return _REMEDIES.get(code, "See docs/operations.md")
 
 
 class QueueFull(QueueError):

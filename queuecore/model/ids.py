@@ -1,4 +1,4 @@
-"""Ids of jobs: made at random by whoever enqueues, and where their job lies can be read off them."""
+"""Ids of jobs: made at random by whoever enqueues; the space that the job lies in can be read off them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from .errors import JobNotFound
 # 22 characters of 6 random bits each, at least 128 in all: knowing the id is the right to see the job.
 TOKEN_LENGTH: Final = 22
 JOB_ID: Final = re.compile(r"([a-z][a-z0-9_]{0,31})\.([A-Za-z0-9_-]{22})", re.ASCII)
-QUEUE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
+# Of queues and of spaces.
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
+DEFAULT_SPACE: Final = "main"
 
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
-def new_job_id(queue: str) -> str:
-    """A new id: the queue's name and 128 random bits, so that a job is found by its id alone."""
-    return f"{queue}.{new_token()}"
+def new_job_id(space: str = DEFAULT_SPACE) -> str:
+    """A new id: the space's name and 128 random bits, so that a job is found by its id alone."""
+    return f"{space}.{new_token()}"
 
 
 def new_token() -> str:
@@ -35,7 +37,7 @@ def new_tokens(n: int) -> list[str]:
 
 
 def split_job_id(job_id: str) -> tuple[str, str]:
-    """Queue and token of an id.
+    """Space and token of an id.
 
     Raises:
         JobNotFound: the text has not the form of an id, so no job can have it.

@@ -5,24 +5,29 @@ from __future__ import annotations
 import msgspec
 
 from ..log import Format
-from .job import MAX_RESULT_BYTES, Retention
+from .attempt import MAX_RESULT_BYTES
+from .ids import DEFAULT_SPACE, NAME
+from .job import Retention
+from .lines import DEFAULT_QUEUE, Runs
+from .subscription import parse_queues
 
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a worker is to run. Durations are seconds, sizes bytes.
 
     Args:
-        redis_url: where the queues are.
+        redis_url: where the spaces are.
         prefix: first word of every key.
         name: shown to operators; the machine's name where it is empty.
-        queues: the queues to serve.
+        spaces: the spaces to serve; what is said here of slots holds for each.
+        queues: the queues to serve, the preferred one first, or each with a weight: `("mail=3", "default")`.
         handlers: modules that hold the handlers.
         search_path: where these are found; the worker's own `sys.path` where it is empty.
         processes: how many runners.
-        slots: jobs that one runner runs at once for one queue.
-        queue_slots: the same for single queues; `process` has `job_processes` by default.
+        slots: jobs that one runner runs at once in its event loop.
+        threads: jobs that it runs at once in threads.
         runner_memory_bytes: resident memory of a runner above which it is replaced, 0 for no limit.
-        job_processes: job processes of one runner.
+        job_processes: job processes that it has, and so jobs that it runs at once in them.
         job_memory_bytes: address space of a job process, 0 for no limit.
         job_recycle: jobs that a job process runs before another takes its place.
         grace: how long running jobs may go on when the worker is to stop.
@@ -38,12 +43,13 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str
     prefix: str = "qc"
     name: str = ""
-    queues: tuple[str, ...] = ("default", "process")
+    spaces: tuple[str, ...] = (DEFAULT_SPACE,)
+    queues: tuple[str, ...] = (DEFAULT_QUEUE,)
     handlers: tuple[str, ...] = ("handlers",)
     search_path: tuple[str, ...] = ()
     processes: int = 1
     slots: int = 100
-    queue_slots: dict[str, int] = {}
+    threads: int = 100
     runner_memory_bytes: int = 2 * 1024**3
     job_processes: int = 1
     job_memory_bytes: int = 2 * 1024**3
@@ -65,9 +71,16 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
                 f"heartbeat_ttl={self.heartbeat_ttl:g} must be at least twice "
                 f"heartbeat_interval={self.heartbeat_interval:g}: one late heartbeat is no death"
             )
-        if self.processes < 1 or self.slots < 1 or self.job_processes < 1 or self.job_recycle < 1:
-            raise ValueError("processes, slots, job_processes and job_recycle must be at least 1")
+        for name in ("processes", "slots", "threads", "job_processes", "job_recycle"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be at least 1")
+        if not self.spaces or not all(NAME.fullmatch(space) for space in self.spaces):
+            raise ValueError(
+                f"spaces={self.spaces!r}: a space's name is lower case letters, digits and underscores, "
+                "a letter first, at most 32 characters; one is needed"
+            )
+        parse_queues(self.queues)
 
-    def slots_of(self, queue: str) -> int:
-        """Return how many jobs of `queue` one runner runs at once."""
-        return self.queue_slots.get(queue, self.job_processes if queue == "process" else self.slots)
+    def slots_by_class(self) -> dict[Runs, int]:
+        """Return how many jobs one runner runs at once, by the class of slot that they take."""
+        return {"async": self.slots, "thread": self.threads, "process": self.job_processes}

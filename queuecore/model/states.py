@@ -30,18 +30,6 @@ class State(StrEnum):
 FINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 
 
-class Line(StrEnum):
-    """The lines of a queue, most urgent first; inside a line the order is first in, first out."""
-
-    URGENT = "urgent"
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
-
-
-LINES = tuple(Line)
-
-
 class Transition(msgspec.Struct, frozen=True):
     """One arrow, or a bundle of arrows with one name, of the state machine.
 

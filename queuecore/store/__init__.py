@@ -4,10 +4,16 @@ One wing of the house. It never runs or imports what users write; `handling` and
 never come here. They meet in `client` and `worker`.
 """
 
-from .broker import IDEMPOTENCY_WINDOW, LONGEST, Broker, Entry, EntryOptions
+from .address import parse_address
+from .broker import Broker
+from .client import reach
 from .events import Events
-from .inspector import Cursor, Inspector, StoredJob
+from .figures import Figures
+from .jobs import Jobs, StoredJob
 from .keys import unique_name
+from .listings import Cursor, Listings
+from .requests import IDEMPOTENCY_WINDOW, Entry, EntryOptions
+from .wire import LONGEST
 
 __all__ = [
     "IDEMPOTENCY_WINDOW",
@@ -17,7 +23,11 @@ __all__ = [
     "Entry",
     "EntryOptions",
     "Events",
-    "Inspector",
+    "Figures",
+    "Jobs",
+    "Listings",
     "StoredJob",
+    "parse_address",
+    "reach",
     "unique_name",
 ]

@@ -33,6 +33,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     verify: bool = True
 
+    def __str__(self) -> str:
+        """Where it is, without user and password: for people and logs."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.path or f"{host}:{self.port}"
+
 
 def parse_address(url: str) -> Address:
     """Read an address.

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
 
-from ..model import BrokerUnavailable, QueueFull
+from ..model import BrokerRefused, BrokerUnavailable, QueueFull
 from .connection import Argument, CommandRefused, Connection, ConnectionLost, Reply, connect
 from .scripts import Script, scripts
 
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 # Errors that pass: the server starts, fails over, is busy or full. The second kind wants a new connection.
 PASSING: Final = frozenset({"LOADING", "BUSY", "TRYAGAIN", "NOREPLICAS", "MISCONF", "CLUSTERDOWN"})
 MOVED_ON: Final = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED", "MAXCLIENTS"})
+
+OLDEST: Final = (6, 2)  # version of Redis
 
 SHORTEST_PAUSE: Final = 0.02  # seconds before connecting again, doubled each time
 LONGEST_PAUSE: Final = 1.0
@@ -61,12 +63,22 @@ class Client:
         if self._connection is not None:
             self._connection.close()
 
+    async def connect(self) -> None:
+        """Make the connection, in one try. Raises BrokerUnavailable or BrokerRefused."""
+        try:
+            await self._connect()
+        except ConnectionLost as error:
+            raise BrokerUnavailable(str(error)) from error
+        except CommandRefused as error:
+            raise BrokerRefused(error.code, str(error)) from error
+
     async def run(self, script: str, base: str, *arguments: Argument) -> Reply:
-        """Call a script by name on the queue whose keys begin with `base`.
+        """Call a script by name on the space whose keys begin with `base`.
 
         Raises:
             BrokerUnavailable: no answer within the client's patience; calling again is safe.
             QueueFull: Redis is at maxmemory and the script would need more.
+            BrokerRefused: Redis will not do it, however often it is asked.
         """
         return await self._persist(self._evaluate, script, base, arguments)
 
@@ -98,7 +110,7 @@ class Client:
                 if error.code in MOVED_ON and self._connection is not None:
                     self._connection.close(str(error))
                 elif error.code not in PASSING and not full:
-                    raise
+                    raise BrokerRefused(error.code, str(error)) from error
                 busy = True
                 reason = str(error)
             else:
@@ -136,12 +148,17 @@ class Client:
                 raise
         except (ConnectionLost, CommandRefused) as error:
             self._trouble = str(error)
-            if isinstance(error, CommandRefused) and error.code in PASSING | MOVED_ON:
+            if isinstance(error, CommandRefused) and (error.code in PASSING | MOVED_ON or self.version):
+                # What was taken before will be taken again, once the password is changed here, too.
                 raise ConnectionLost(str(error)) from error
             raise
-        match = re.search(rb"redis_version:(\d+)([\d.]*)", bytes(info))
-        self.version = (match[1] + match[2]).decode() if match else "0"
-        self._scripts = scripts(shebang=int(match[1]) >= 7 if match else False)
+        match = re.search(rb"redis_version:(\d+)\.(\d+)([\d.]*)", bytes(info))
+        version = (int(match[1]), int(match[2])) if match else (0, 0)
+        if version < OLDEST:
+            connection.close()
+            raise CommandRefused(f"TOOOLD its version is {'.'.join(map(str, version))}")
+        self.version = match[0].decode().partition(":")[2] if match else ""
+        self._scripts = scripts(shebang=version >= (7, 0))
         self._connection = connection
         self._trouble = ""
         if self._away:
@@ -238,6 +255,25 @@ class Client:
                     connection.close()
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def reach(url: str) -> str:
+    """Ask Redis once for an answer, before something starts that would try for ever.
+
+    Returns: why nobody can work with that Redis now; empty when one can.
+    Raises:
+        BrokerRefused: it answers, and will not let in whoever comes with this user, password or database.
+        ValueError: the URL is none of Redis.
+    """
+    client = Client(url, name="", patience=0.0)
+    try:
+        # Not with the client's patience: a connection is given the time that it takes, but once.
+        await client.connect()
+    except BrokerUnavailable as error:
+        return error.reason
+    finally:
+        await client.close()
+    return ""
 
 
 def _look_at(task: asyncio.Task[Connection]) -> None:

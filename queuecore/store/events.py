@@ -1,7 +1,7 @@
 """Waiting for jobs to change, without asking again and again.
 
 A client that waits leaves its name at the job (`watch.lua`); until the job ends, whichever script
-changes it tells exactly those clients, over one subscription a client and queue. Who waits for the end
+changes it tells exactly those clients, over one subscription a client and space. Who waits for the end
 only hears of nothing else, and is told a short result with it. A message that is lost is made up for
 by looking again every few seconds.
 """
@@ -69,37 +69,37 @@ class Events:
             JobNotFound: there is no such job.
             BrokerUnavailable: Redis did not answer.
         """
-        queue, token = split_job_id(job_id)
-        await self._listen(queue)
-        base = self._broker.keys(queue).base
+        space, token = split_job_id(job_id)
+        await self._listen(space)
+        base = self._broker.keys(space).base
         name = f"{self._name}!" if only_end else self._name
         version = int(await self._broker.client.run("watch", base, token, name, since))
         if version == 0:
             raise JobNotFound(job_id)
         return version
 
-    async def _listen(self, queue: str) -> None:
-        """Listen for this queue's messages, from the first time on; wait until the subscription stands."""
-        listener = self._listeners.get(queue)
+    async def _listen(self, space: str) -> None:
+        """Listen for this space's messages, from the first time on; wait until the subscription stands."""
+        listener = self._listeners.get(space)
         if listener is None or listener.done():
-            self._ready[queue] = asyncio.get_running_loop().create_future()
-            listener = asyncio.create_task(self._stay_subscribed(queue, self._ready[queue]))
-            self._listeners[queue] = listener
-        ready = self._ready[queue]
+            self._ready[space] = asyncio.get_running_loop().create_future()
+            listener = asyncio.create_task(self._stay_subscribed(space, self._ready[space]))
+            self._listeners[space] = listener
+        ready = self._ready[space]
         if not ready.done():
             await asyncio.wait([ready, listener], return_when=asyncio.FIRST_COMPLETED)
         if listener.done() and not listener.cancelled():
             listener.result()  # raises what ended it
 
-    async def _stay_subscribed(self, queue: str, ready: asyncio.Future[None]) -> None:
+    async def _stay_subscribed(self, space: str, ready: asyncio.Future[None]) -> None:
         def heard(message: bytes) -> None:
             token, version, *result = message.split(b" ", 2)
-            for follower in self._followers.get(f"{queue}.{token.decode()}", ()):
+            for follower in self._followers.get(f"{space}.{token.decode()}", ()):
                 follower.tell(int(version), *result)
 
-        channel = self._broker.keys(queue).of("CHANGED", self._name)
+        channel = self._broker.keys(space).of("CHANGED", self._name)
         async with self._broker.client.subscribe(
-            channel, heard=heard, missed=lambda: self._doubt(f"{queue}.")
+            channel, heard=heard, missed=lambda: self._doubt(f"{space}.")
         ):
             ready.set_result(None)
             await asyncio.get_running_loop().create_future()  # never: until this is closed

@@ -1,6 +1,6 @@
 """The names of everything in Redis. Nobody else builds a key.
 
-All keys of a queue share the hash tag `{queue}`, so that every script runs on one
+All keys of a space share the hash tag `{space}`, so that every script runs on one
 node of a Redis Cluster. Lua gets the common beginning as `KEYS[1]` and the same
 words from `LUA_WORDS`. docs/redis-keys.md describes each key.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..model import DEFAULT_MAX_CRASHES, QUEUE_NAME, TOKEN_LENGTH
+from ..model import DEFAULT_LINE, DEFAULT_MAX_CRASHES, NAME, TOKEN_LENGTH
 
 # The fields of a job's hash. One letter each: a name is stored again in every job.
 FIELDS: Final = {
@@ -17,12 +17,12 @@ FIELDS: Final = {
     "SPEC": "p",  # msgpack array: schema version, kind, arguments, overrides; never changes
     "CREATED": "c",  # ms
     "SEQ": "n",  # number in its line; minus the line's start = index in the list
-    "LINE": "l",  # absent: normal
+    "LINE": "l",  # absent: DEFAULT_LINE
     "OWNER": "o",  # absent: nobody's
     "FAILURES": "f",  # attempts that failed, of this series
     "CRASHES": "x",  # attempts whose runner or process died, of this series
     "MAX_CRASHES": "m",  # absent: DEFAULT_MAX_CRASHES
-    "CHANGES": "v",  # absent: 0; changes other than claims and completion, see version_of in prelude.lua
+    "CHANGES": "v",  # absent: 0; changes other than claims and completion, see version_of in jobs.lua
     "CLAIMED": "r",  # runner of the latest attempt, a space, when it started in ms
     "FINISHED": "e",  # ms
     "DUE": "d",  # ms, while scheduled
@@ -42,12 +42,13 @@ RESULT_IN_MESSAGE: Final = (
     4_096  # bytes of a result that is told with the job's end; others are read by who waits
 )
 
-# The beginnings of key names after `<prefix>:{<queue>}:`; those that end in a colon are followed by an id.
+# The beginnings of key names after `<prefix>:{<space>}:`; those that end in a colon are followed by an id.
 NAMES: Final = {
     "JOB": "job:",  # HASH   one job
     "HISTORY": "history:",  # LIST   ended attempts that were not successful, JSON
     "LOG": "log:",  # LIST   lines a handler logged
     "LINE_OF": "line:",  # LIST   tokens in line
+    "OPEN": "open",  # SET    lines that may have tokens in them; every other line is empty
     "LINES": "lines",  # HASH   per line: how many left its head; <line>.holes: cancelled entries still inside
     "SCHEDULED": "scheduled",  # ZSET   token by due time
     "COMPLETED": "completed",  # LIST   tokens in the order they were completed
@@ -57,10 +58,10 @@ NAMES: Final = {
     "OWNED": "owned:",  # ZSET   one owner's tokens by creation
     "UNIQUE": "unique:",  # STRING token and fingerprint behind an idempotency key, with a time to live
     "RUNNERS": "runners",  # HASH   registered runners, JSON
-    "RUNNING": "running:",  # SET    tokens a runner has claimed
+    "RUNNING": "running:",  # SET    attempts a runner has
     "ALIVE": "alive:",  # STRING heartbeat of a runner, with a time to live
     "CALL": "call:",  # STRING a runner's latest call and its answer, or a requeue's; with a time to live
-    "IDLE": "idle",  # SET    runners with free slots and nothing to claim
+    "IDLE": "idle:",  # SET    runners with free slots of one class that found no job of one queue for them
     "WATCHED": "watched",  # HASH   clients to be told of a job's next change, by token
     "CANCELLING": "cancelling",  # HASH   running jobs with a cancel asked for: token to runner
     "STATISTICS": "statistics",  # HASH   counters
@@ -70,18 +71,36 @@ NAMES: Final = {
 }
 
 
+# What each of the keys of a space that are there only once holds, as the command TYPE says it.
+TYPES: Final = {
+    "OPEN": "set",
+    "LINES": "hash",
+    "SCHEDULED": "zset",
+    "COMPLETED": "list",
+    "FAILED": "zset",
+    "CANCELLED": "zset",
+    "RECENT": "list",
+    "RUNNERS": "hash",
+    "WATCHED": "hash",
+    "CANCELLING": "hash",
+    "STATISTICS": "hash",
+    "RECOVERY": "hash",
+}
+
+
 class Keys:
-    """The keys of one queue."""
+    """The keys of one space."""
 
-    __slots__ = ("base", "queue")
+    __slots__ = ("base", "space")
 
-    def __init__(self, prefix: str, queue: str) -> None:
-        if not QUEUE_NAME.fullmatch(queue):
+    def __init__(self, prefix: str, space: str) -> None:
+        if not NAME.fullmatch(space):
             raise ValueError(
-                f"queue name {queue!r}: lower-case letters, digits and _, a letter first, at most 32"
+                f"space {space!r}: a name is lower case letters, digits and underscores, a letter first, "
+                "at most 32 characters"
             )
-        self.queue = queue
-        self.base = f"{prefix}:{{{queue}}}:"
+        self.space = space
+        self.base = f"{prefix}:{{{space}}}:"
 
     def of(self, name: str, end: str = "") -> str:
         """The key called `name` in NAMES, for example `of("JOB", token)`."""
@@ -93,16 +112,12 @@ def unique_name(owner: str, idempotency_key: str) -> str:
     return f"{len(owner)}:{owner}:{idempotency_key}"
 
 
-def queues_key(prefix: str) -> str:
-    """SET of the names of all queues ever used; the one key outside a queue's tag."""
-    return f"{prefix}:queues"
-
-
 # What Lua code may call the above by, and the literal that takes its place.
 LUA_WORDS: Final = {
     **{name: repr(letter) for name, letter in FIELDS.items()},
     **{f"K_{name}": repr(beginning) for name, beginning in NAMES.items()},
     "TOKEN_LENGTH": str(TOKEN_LENGTH),
+    "DEFAULT_LINE": repr(DEFAULT_LINE),
     "DEFAULT_MAX_CRASHES": str(DEFAULT_MAX_CRASHES),
     "HISTORY_LENGTH": str(HISTORY_LENGTH),
     "LOG_LENGTH": str(LOG_LENGTH),

@@ -1,9 +1,9 @@
 """The Lua scripts: put together from their files, known by their hash, loaded once a server.
 
-A file that is a transition defines one function; a file that is called has a body. `-- uses a, b`
-in a header puts those functions in front of the body. `-- flags` become a `#!lua` line on servers
-that know it (Redis 7 and later): without `allow-oom` a script is refused at maxmemory before it starts.
-Redis 6 refuses only a script's first write: there `allow-oom` is a write in front that needs no memory.
+A file that is a transition, or a part, defines functions; a file that is called has a body. `PARTS` says
+which files stand before it. `-- flags` in its header become a `#!lua` line on servers that know it (Redis 7
+and later): without `allow-oom` a script is refused at maxmemory before it starts. Redis 6 refuses only a
+script's first write: there `allow-oom` is a write in front that needs no memory.
 
 Redis runs a script's whole text at every call: each function in it is made anew, and so is its link to
 each local of the text around it. So functions nobody calls are left out, and the words of `keys` become
@@ -22,26 +22,32 @@ from .keys import LUA_WORDS
 
 LUA: Final = Path(__file__).with_name("lua")
 
-CALLED: Final = (
-    "advance",
-    "announce",
-    "cancel",
-    "enqueue",
-    "expired",
-    "heartbeat",
-    "progress",
-    "prune",
-    "reconcile",
-    "register",
-    "requeue",
-    "sweep",
-    "take_over",
-    "unregister",
-    "watch",
-)
+# Which files stand before a script's own, in this order. What of them nobody calls is left out.
+_JOBS = ("basics", "jobs")
+_MOVES = (*_JOBS, "lines", "idle", "watching", "moves")
+PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "advance": (
+        *(*_MOVES, "schedule", "promote", "claim"),
+        *("complete", "retry", "fail", "release", "stop", "recover"),
+    ),
+    "cancel": (*_JOBS, "lines", "watching", "moves"),
+    "enqueue": ("basics", "lines", "idle", "unique", "hand_over"),
+    "expired": ("basics",),
+    "heartbeat": (*_MOVES, "schedule", "promote"),
+    "progress": (*_JOBS, "watching", "moves"),
+    "prune": (*_JOBS, "watching"),
+    "reconcile": (*_MOVES, "release"),
+    "register": ("basics",),
+    "requeue": _MOVES,
+    "sweep": (*_MOVES, "recover"),
+    "take_over": (*_MOVES, "recover"),
+    "unregister": ("basics", "lines", "idle"),
+    "watch": _JOBS,
+}
 
 _HEADER = re.compile(r"^-- (\w+) +(.*)$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)\(.*?^end$\n", re.MULTILINE | re.DOTALL)
+_VALUE = re.compile(r"^local (\w+) = .*$\n", re.MULTILINE)
 _TEXT_OR_WORD = re.compile(rf"'[^']*'|\b({'|'.join(LUA_WORDS)})\b")
 
 
@@ -59,27 +65,31 @@ class Script:
 @cache
 def scripts(*, shebang: bool) -> dict[str, Script]:
     """All scripts by name, with or without `#!lua` lines."""
-    return {name: Script(name, _compose(name, shebang=shebang)) for name in CALLED}
+    return {name: Script(name, _compose(name, shebang=shebang)) for name in PARTS}
 
 
 @cache
 def source(name: str) -> str:
-    """The text of one Lua file."""
-    return (LUA / f"{name}.lua").read_text(encoding="utf-8")
+    """The text of one Lua file. Raises LookupError where there is none of that name."""
+    path = LUA / f"{name}.lua"
+    if not path.is_file():
+        raise LookupError(
+            f"there is no Lua file {name!r} in {LUA}; PARTS and the broker name the ones there are"
+        )
+    return path.read_text(encoding="utf-8")
 
 
 def header(name: str) -> dict[str, str]:
-    """The header's rows of one Lua file: `from`, `to`, `uses`, `flags`, `KEYS`, `ARGV`, `reply`."""
+    """The header's rows of one Lua file: `from`, `to`, `flags`, `KEYS`, `ARGV`, `reply`."""
     comment = source(name).split("\nlocal ", 1)[0]
     return {word: text.strip() for word, text in _HEADER.findall(comment)}
 
 
 def _compose(name: str, *, shebang: bool) -> str:
-    rows = header(name)
-    used = [part.strip() for part in rows.get("uses", "").split(",") if part.strip()]
-    text = _needed("".join(_code(part) for part in ("prelude", *used, name)))
+    parts = "".join(_code(part) for part in PARTS[name])
+    text = _needed(parts, _code(name))
     text = _TEXT_OR_WORD.sub(lambda match: LUA_WORDS[match[1]] if match[1] else match[0], text)
-    flags = rows.get("flags", "-")
+    flags = header(name).get("flags", "-")
     if not shebang:
         return text if flags == "-" else f"redis.call('PERSIST', KEYS[1])\n{text}"
     return ("#!lua\n" if flags == "-" else f"#!lua flags={flags}\n") + text
@@ -91,9 +101,10 @@ def _code(name: str) -> str:
     return "".join(f"{line}\n" for line in lines if line.strip())
 
 
-def _needed(text: str) -> str:
-    """The text without the functions that nothing after them names."""
-    for function in reversed(list(_FUNCTION.finditer(text))):
-        if not re.search(rf"\b{function[1]}\b", text[function.end() :]):
-            text = text[: function.start()] + text[function.end() :]
-    return text
+def _needed(parts: str, body: str) -> str:
+    """A script's text without the functions and values of its parts that nothing after them names."""
+    pieces = [*_FUNCTION.finditer(parts), *_VALUE.finditer(parts)]
+    for piece in sorted(pieces, key=lambda found: found.start(), reverse=True):
+        if not re.search(rf"\b{piece[1]}\b", parts[piece.end() :] + body):
+            parts = parts[: piece.start()] + parts[piece.end() :]
+    return parts + body

@@ -20,7 +20,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
 class Look(msgspec.Struct, frozen=True, tag=True):
     """Supervisor: jobs are in line; the message that said so may have been lost."""
 
-    queue: str
+    space: str
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
@@ -44,6 +44,10 @@ class Log(msgspec.Struct, frozen=True, tag=True):
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """Runner: it is registered and claims jobs."""
+
+
+class Begun(msgspec.Struct, frozen=True, tag=True):
+    """Runner, once: it has begun its first job."""
 
 
 class Unfit(msgspec.Struct, frozen=True, tag=True):
@@ -75,7 +79,7 @@ class Waiting(msgspec.Struct, frozen=True, tag=True):
 
 
 FromSupervisor = Start | Look | Cancel | Drain | Log
-FromRunner = Ready | Unfit | Pulse | Waiting
+FromRunner = Ready | Begun | Unfit | Pulse | Waiting
 
 from_supervisor = msgspec.msgpack.Decoder(FromSupervisor)
 from_runner = msgspec.msgpack.Decoder(FromRunner)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ..log import event
 from ..store import Broker
@@ -22,9 +22,10 @@ SHORTEST_PAUSE_SECONDS = 0.05
 
 
 class Heart:
-    """Beats for all runners of one supervisor, one call a queue and interval.
+    """Beats for all runners of one supervisor, one call a space and interval.
 
     Args:
+        queues: what the runners serve.
         runners: returns the runners that there are now.
         suspect: called with the registered runners, of anyone, that have no heartbeat and may be judged.
     """
@@ -35,22 +36,24 @@ class Heart:
         *,
         interval: float,
         ttl: float,
+        queues: Sequence[str],
         runners: Callable[[], Iterable[RunnerProcess]],
         suspect: Callable[[str, list[str]], None],
     ) -> None:
         self._broker = broker
         self._interval = interval
         self._ttl = ttl
+        self._queues = queues
         self._runners = runners
         self._suspect = suspect
 
-    async def run(self, queue: str) -> None:
-        """Beat for `queue` until cancelled; early when a job comes due or runners may be judged."""
+    async def run(self, space: str) -> None:
+        """Beat in `space` until cancelled; early when a job comes due or runners may be judged."""
         while True:
-            pause = await self.beat(queue)
+            pause = await self.beat(space)
             await asyncio.sleep(max(min(self._interval, pause), SHORTEST_PAUSE_SECONDS))
 
-    async def beat(self, queue: str) -> float:
+    async def beat(self, space: str) -> float:
         """Beat once. Returns the seconds after which there may be something new to do."""
         # A suspended runner does nothing for its jobs, perhaps never again: others shall have them.
         living = {
@@ -58,26 +61,26 @@ class Heart:
             for runner in self._runners()
             if runner.ready and runner.alive and not runner.suspended
         }
-        reply = await self._broker.heartbeat(queue, list(living), ttl=self._ttl)
+        reply = await self._broker.upkeep.heartbeat(space, list(living), queues=self._queues, ttl=self._ttl)
         for job_id, runner_id in reply.cancels:
             if runner_id in living:
                 living[runner_id].tell(Cancel(job_id))
         if reply.backlog:
             for runner in living.values():
-                runner.tell(Look(queue))
+                runner.tell(Look(space))
         for runner_id in reply.forgotten:
             # One that ends takes itself off the list before it exits.
             if runner_id in living and not living[runner_id].draining:
-                event(logger, logging.WARNING, "runner.forgotten", runner=runner_id, queue=queue)
+                event(logger, logging.WARNING, "runner.forgotten", runner=runner_id, space=space)
                 living[runner_id].tell(Drain(0.0))
         if reply.suspects and reply.blind == 0:
-            self._suspect(queue, reply.suspects)
+            self._suspect(space, reply.suspects)
         elif reply.suspects:
             event(
                 logger,
                 logging.INFO,
                 "recovery.deferred",
-                queue=queue,
+                space=space,
                 suspects=len(reply.suspects),
                 seconds=round(reply.blind, 1),
             )

@@ -1,4 +1,4 @@
-"""Writes what running attempts report: all of a queue's in one call, at most twice a second."""
+"""Writes what running attempts report: all of a space's in one call, at most twice a second."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from time import monotonic, time_ns
 from ..execution import Attempt, StopReason
 from ..handling import ProgressMeter
 from ..log import event
-from ..model import Outcome, ProgressUpdate
+from ..model import BrokerRefused, Outcome, ProgressUpdate
 from ..store import Broker
+from .guard import Refusals
 
 logger = logging.getLogger("queuecore.reporter")
 
 INTERVAL_SECONDS = 0.5
 
-_Then = Callable[[Outcome], None]
+_Then = Callable[[Attempt, Outcome], None]
 
 
 class Reporter:
@@ -30,11 +31,12 @@ class Reporter:
         stop: called for attempts that the reply says to stop.
     """
 
-    def __init__(self, broker: Broker, *, queue: str, stop: Callable[[str, StopReason], None]) -> None:
+    def __init__(self, broker: Broker, *, space: str, stop: Callable[[str, StopReason], None]) -> None:
         self._broker = broker
-        self._queue = queue
+        self._space = space
         self._stop = stop
         self._loop = asyncio.get_running_loop()
+        self._refusals = Refusals("progress", space=space)
         self._attempts: dict[Attempt, None] = {}
         self.writing: dict[Attempt, None] = {}
         self._last: list[tuple[Attempt, Outcome, _Then]] = []
@@ -82,15 +84,26 @@ class Reporter:
             if attempt.context.has_news and (update := _update(attempt, now=now, now_ms=now_ms)) is not None
         ]
         if updates:
-            reply = await self._broker.progress(self._queue, updates)
-            for job_id in reply.fenced:
-                self._stop(job_id, "fenced")
-            for job_id in reply.cancelled:
-                self._stop(job_id, "cancelled")
+            await self._write_updates(updates)
         self.writing = {}
         ended, self._under_way = self._under_way, []
-        for _, outcome, then in ended:
-            then(outcome)
+        for attempt, outcome, then in ended:
+            then(attempt, outcome)
+
+    async def _write_updates(self, updates: list[ProgressUpdate]) -> None:
+        try:
+            reply = await self._broker.claims.progress(self._space, updates)
+        except BrokerRefused as error:
+            self._refusals.note(error)
+            if len(updates) > 1:
+                # What is wrong with one job's keys is not to keep the others' news from being written.
+                for update in updates:
+                    await self._write_updates([update])
+            return
+        for job_id in reply.fenced:
+            self._stop(job_id, "fenced")
+        for job_id in reply.cancelled:
+            self._stop(job_id, "cancelled")
 
 
 def _update(attempt: Attempt, *, now: float, now_ms: int) -> ProgressUpdate | None:

@@ -16,13 +16,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, assert_never
 
 from .. import log
 from ..execution import Executor, LoopWatch, PoolOptions, ProcessPool, StopReason, Threads
 from ..handling import Registry
-from ..model import MAX_ERROR_CHARS, RunnerInfo, text_of
+from ..model import MAX_ERROR_CHARS, RunnerInfo, parse_queues, text_of
 from ..processes import (
     Channel,
     Home,
@@ -37,8 +38,21 @@ from ..processes import (
     send_frame,
 )
 from ..store import Broker
-from .control import Cancel, Drain, FromSupervisor, Log, Look, Pulse, Ready, Start, Unfit, from_supervisor
+from .control import (
+    Begun,
+    Cancel,
+    Drain,
+    FromSupervisor,
+    Log,
+    Look,
+    Pulse,
+    Ready,
+    Start,
+    Unfit,
+    from_supervisor,
+)
 from .feed import Feed
+from .guard import keep_going
 from .trials import Trials
 
 logger = logging.getLogger("queuecore.runner")
@@ -71,8 +85,7 @@ def main() -> None:
     try:
         registry = Registry.load(options.handlers)
     except BaseException as error:
-        reason = text_of(error)[:MAX_ERROR_CHARS]
-        send_frame(sock, Unfit(f"the handlers cannot be loaded: {type(error).__name__}: {reason}"))
+        send_frame(sock, Unfit(text_of(error)[:MAX_ERROR_CHARS]))
         raise
     gc.collect()
     gc.freeze()
@@ -102,7 +115,7 @@ def run_event_loop(main: Coroutine[Any, Any, None]) -> None:
 
 
 class Runner:
-    """Serves its queues until it is told to drain, its supervisor is gone, or it was given up."""
+    """Serves its spaces until it is told to drain, its supervisor is gone, or it was given up."""
 
     def __init__(self, start: Start, registry: Registry, home: Home) -> None:
         self._id = start.runner_id
@@ -113,7 +126,9 @@ class Runner:
         self._memory = MemoryGauge()
         self._resident = self._memory.read().resident
         self._surroundings = Surroundings()
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, Feed] = {}  # by space
+        self._pools: list[ProcessPool] = []
+        self._subscription = parse_queues(self._options.queues)
         self._drain = asyncio.Event()
         self._grace_ends: asyncio.TimerHandle | None = None
         self._grace_over = asyncio.Event()
@@ -124,6 +139,39 @@ class Runner:
         options = self._options
         channel = await Channel.open(sock, from_supervisor, received=self._obey, closed=self._abandon)
         broker = Broker.connect(options.redis_url, prefix=options.prefix, name=self._id)
+        trials = Trials(channel.send)
+        for space in options.spaces:
+            self._feeds[space] = self._make_feed(space, broker, trials, begun=lambda: channel.send(Begun()))
+        async with asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(self._pulse(channel))]
+            registered = tasks.create_task(keep_going("registration", partial(self._register, broker)))
+            stop = tasks.create_task(self._drain.wait())
+            await asyncio.wait((registered, stop), return_when=asyncio.FIRST_COMPLETED)
+            if registered.done():
+                beside += [
+                    tasks.create_task(
+                        keep_going("control", partial(self._listen, broker, feed), space=feed.space)
+                    )
+                    for feed in self._feeds.values()
+                ]
+                beside += [tasks.create_task(feed.run()) for feed in self._feeds.values()]
+                beside.append(tasks.create_task(keep_going("reconcile", self._reconcile)))
+                channel.send(Ready())
+                await stop
+                if await self._end_attempts():
+                    await self._unregister(broker)
+            registered.cancel()
+            stop.cancel()
+            for task in beside:
+                task.cancel()
+        for pool in self._pools:
+            await pool.close()
+        await broker.close()
+        channel.close()
+
+    def _make_feed(self, space: str, broker: Broker, trials: Trials, *, begun: Callable[[], None]) -> Feed:
+        """The feed of a space, with slots and job processes of its own: spaces do not wait for each other."""
+        options = self._options
         pool = ProcessPool(
             PoolOptions(
                 size=options.job_processes,
@@ -137,6 +185,7 @@ class Runner:
                 log_format=options.log_format,
             )
         )
+        self._pools.append(pool)
         executor = Executor(
             self._registry,
             processes=pool,
@@ -145,38 +194,18 @@ class Runner:
             max_result_bytes=options.max_result_bytes,
             home=self._home,
         )
-        trials = Trials(channel.send)
-        for queue in options.queues:
-            self._feeds[queue] = Feed(
-                broker,
-                executor,
-                trials,
-                queue=queue,
-                runner_id=self._id,
-                slots=options.slots_of(queue),
-                stop_grace=options.stop_grace,
-                forgotten=self._be_forgotten,
-            )
-        async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self._pulse(channel))]
-            registered = tasks.create_task(self._register(broker))
-            stop = tasks.create_task(self._drain.wait())
-            await asyncio.wait((registered, stop), return_when=asyncio.FIRST_COMPLETED)
-            if registered.done():
-                beside += [tasks.create_task(self._listen(broker, feed)) for feed in self._feeds.values()]
-                beside += [tasks.create_task(feed.run()) for feed in self._feeds.values()]
-                beside.append(tasks.create_task(self._reconcile()))
-                channel.send(Ready())
-                await stop
-                if await self._end_attempts():
-                    await self._unregister(broker)
-            registered.cancel()
-            stop.cancel()
-            for task in beside:
-                task.cancel()
-        await pool.close()
-        await broker.close()
-        channel.close()
+        return Feed(
+            broker,
+            executor,
+            trials,
+            space=space,
+            subscription=self._subscription,
+            runner_id=self._id,
+            slots=options.slots_by_class(),
+            stop_grace=options.stop_grace,
+            begun=begun,
+            forgotten=self._be_forgotten,
+        )
 
     async def _register(self, broker: Broker) -> None:
         info = RunnerInfo(
@@ -184,16 +213,17 @@ class Runner:
             worker=self._worker,
             host=socket.gethostname(),
             pid=os.getpid(),
-            slots=sum(feed.slots for feed in self._feeds.values()),
+            queues=self._subscription.queues,
+            slots=self._options.slots_by_class(),
             started_ms=time.time_ns() // 1_000_000,
         )
-        for queue in self._feeds:
-            await broker.register(queue, info, ttl=self._options.heartbeat_ttl)
+        for space in self._feeds:
+            await broker.claims.register(space, info, ttl=self._options.heartbeat_ttl)
 
     async def _listen(self, broker: Broker, feed: Feed) -> None:
         missed = asyncio.Event()
-        async with broker.listen(
-            feed.queue, self._id, work=feed.look, take=feed.take, cancel=feed.cancel, missed=missed.set
+        async with broker.claims.listen(
+            feed.space, self._id, work=feed.look_for, take=feed.take, cancel=feed.cancel, missed=missed.set
         ):
             while True:
                 await missed.wait()
@@ -248,7 +278,7 @@ class Runner:
     def _recycle_if_worn(self) -> None:
         """End, to be replaced, once code that could not be stopped is all that is left, or too much of it."""
         stuck = sum(len(feed.left_behind) for feed in self._feeds.values())
-        crowded = any(len(feed.left_behind) * 4 >= feed.slots for feed in self._feeds.values())
+        crowded = any(feed.crowded() for feed in self._feeds.values())
         busy = any(feed.running() for feed in self._feeds.values())
         if stuck and (crowded or not busy):
             log.event(logger, logging.WARNING, "runner.worn", runner=self._id, stuck=stuck)
@@ -272,9 +302,9 @@ class Runner:
 
     def _obey(self, message: FromSupervisor) -> None:
         match message:
-            case Look(queue):
-                if queue in self._feeds:
-                    self._feeds[queue].look()
+            case Look(space):
+                if space in self._feeds:
+                    self._feeds[space].look()
             case Cancel(job_id):
                 for feed in self._feeds.values():
                     feed.cancel(job_id)
@@ -327,11 +357,11 @@ class Runner:
     async def _unregister(self, broker: Broker) -> None:
         try:
             async with asyncio.timeout(LAST_CALL_SECONDS):
-                for queue, feed in self._feeds.items():
-                    if await broker.unregister(queue, self._id):
+                for space, feed in self._feeds.items():
+                    if await broker.claims.unregister(space, self._id):
                         # A job that was handed over in the last moment.
                         await feed.reconcile()
-                        await broker.unregister(queue, self._id)
+                        await broker.claims.unregister(space, self._id)
         except TimeoutError:
             log.event(logger, logging.WARNING, "runner.unregistered", runner=self._id, reason="no answer")
 

@@ -17,7 +17,18 @@ from pathlib import Path
 from ..handling import exit_phrase
 from ..model import WorkerOptions
 from ..processes import Channel, child_environment, end_session
-from .control import Drain, FromRunner, FromSupervisor, Pulse, Ready, Start, Unfit, Waiting, from_runner
+from .control import (
+    Begun,
+    Drain,
+    FromRunner,
+    FromSupervisor,
+    Pulse,
+    Ready,
+    Start,
+    Unfit,
+    Waiting,
+    from_runner,
+)
 
 _LONGEST_NAME = 12
 
@@ -35,12 +46,14 @@ class RunnerProcess:
     Attributes:
         id: the runner's id, under which it is registered.
         ready: whether it is registered and claims jobs.
+        begun: whether it has begun a job.
         draining: whether it was told to end.
         unfit: why it cannot run, None as long as it can.
         pulse: what it said of itself last.
         waiting: attempts that it has claimed but not begun, (job id, number).
         heard_of: whether it has said anything yet.
         started_at, heard_at: on the event loop's clock.
+        suspended_since: likewise, when it was first seen to be suspended; None while it is not.
     """
 
     def __init__(self, id: str, process: asyncio.subprocess.Process) -> None:
@@ -48,12 +61,14 @@ class RunnerProcess:
         self.id = id
         self.pid = process.pid
         self.ready = False
+        self.begun = False
         self.unfit: str | None = None
         self.pulse = Pulse(running=0, lag=0.0)
         self.waiting: list[tuple[str, int]] = []
         self.started_at = now
         self.heard_at = now
         self.heard_of = False
+        self.suspended_since: float | None = None
         self.draining = False
         self.killed_for: str | None = None
         self._process = process
@@ -147,6 +162,8 @@ class RunnerProcess:
                 self.ready = True
                 if self._on_ready is not None:
                     self._on_ready()
+            case Begun():
+                self.begun = True
             case Unfit(reason):
                 self.unfit = reason
             case Pulse():

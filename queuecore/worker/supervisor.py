@@ -17,18 +17,21 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from .. import log
 from ..log import event
-from ..model import WorkerOptions
-from ..store import Broker, Inspector
+from ..model import BrokerRefused, WorkerOptions, parse_queues, split_line_name
+from ..store import Broker, Figures, parse_address, reach
 from .control import Drain, Log
+from .guard import keep_going
 from .heartbeat import Heart
+from .pruning import Hooks, Pruner
 from .recovery import RecoveryManager
 from .runner_process import RunnerProcess, new_runner_id
-from .schedule import Hooks, Pruner
 
 logger = logging.getLogger("queuecore.supervisor")
 
@@ -36,7 +39,7 @@ WATCH_SECONDS = 1.0
 # Handlers may take their time to load.
 START_SECONDS = 60.0
 BURST_SECONDS = 0.25
-# A runner that dies younger than this is started again after a pause, which doubles each time.
+# A runner that dies younger than this, and without a job, is started again after a pause, which doubles.
 YOUNG_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 30.0
 # What a runner takes at most beyond its grace to settle its last outcomes.
@@ -66,15 +69,16 @@ class Supervisor:
         self._broker = Broker.connect(
             options.redis_url, prefix=options.prefix, name=f"{self._name}.supervisor"
         )
-        self._recovery = RecoveryManager(self._broker, queues=options.queues, ttl=options.heartbeat_ttl)
+        self._recovery = RecoveryManager(self._broker, spaces=options.spaces, ttl=options.heartbeat_ttl)
         self._heart = Heart(
             self._broker,
             interval=options.heartbeat_interval,
             ttl=options.heartbeat_ttl,
+            queues=parse_queues(options.queues).queues,
             runners=lambda: list(self._runners.values()),
             suspect=self._recovery.suspect,
         )
-        self._pruner = Pruner(self._broker, queues=options.queues, retention=options.retention, hooks=hooks)
+        self._pruner = Pruner(self._broker, spaces=options.spaces, retention=options.retention, hooks=hooks)
 
     async def run(self) -> int:
         """Work until SIGTERM or SIGINT, or in a burst until nothing is left. Returns the exit code."""
@@ -83,21 +87,10 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop)
         event(logger, logging.INFO, "worker.started", worker=self._name, pid=os.getpid())
         try:
-            async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(self._heart.run(queue)) for queue in self._options.queues]
-                beside.append(tasks.create_task(self._recovery.run()))
-                beside.append(tasks.create_task(self._pruner.run()))
-                beside.append(tasks.create_task(self._watch()))
-                if self._options.burst:
-                    beside.append(tasks.create_task(self._stop_when_done()))
-                kept = [tasks.create_task(self._keep_runner()) for _ in range(self._options.processes)]
-                await asyncio.wait(kept)
-                if self._burials:
-                    # Redis may be away; then whoever comes next recovers the jobs.
-                    await asyncio.wait(self._burials, timeout=LAST_CALL_SECONDS)
-                beside += self._burials
-                for task in beside:
-                    task.cancel()
+            if await self._is_let_in():
+                await self._work()
+            else:
+                self._exit_code = 1
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
@@ -128,6 +121,39 @@ class Supervisor:
         for runner in self._runners.values():
             self._tell_to_stop(runner, grace)
 
+    async def _is_let_in(self) -> bool:
+        """Say how it stands with Redis: one that is away comes back, one that refuses does not."""
+        url = self._options.redis_url
+        place = str(parse_address(url))
+        try:
+            away = await reach(url)
+        except BrokerRefused as error:
+            event(logger, logging.ERROR, "redis.refused", redis=place, reason=str(error))
+            return False
+        if away:
+            event(logger, logging.WARNING, "redis.unreachable", redis=place, reason=away, next="trying again")
+        return True
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            beside = [
+                tasks.create_task(keep_going("heartbeat", partial(self._heart.run, space), space=space))
+                for space in self._options.spaces
+            ]
+            beside.append(tasks.create_task(self._recovery.run()))
+            beside.append(tasks.create_task(self._pruner.run()))
+            beside.append(tasks.create_task(self._watch()))
+            if self._options.burst:
+                beside.append(tasks.create_task(keep_going("burst", self._stop_when_done)))
+            kept = [tasks.create_task(self._keep_runner()) for _ in range(self._options.processes)]
+            await asyncio.wait(kept)
+            if self._burials:
+                # Redis may be away; then whoever comes next recovers the jobs.
+                await asyncio.wait(self._burials, timeout=LAST_CALL_SECONDS)
+            beside += self._burials
+            for task in beside:
+                task.cancel()
+
     # Keeping runners.
 
     async def _keep_runner(self) -> None:
@@ -148,7 +174,8 @@ class Supervisor:
                     self._exit_code = 1
                     self.stop()
             lived = asyncio.get_running_loop().time() - runner.started_at
-            early_deaths = early_deaths + 1 if lived < YOUNG_SECONDS else 0
+            # One that had begun a job died of that, most likely, and the others' jobs are not to wait for it.
+            early_deaths = early_deaths + 1 if lived < YOUNG_SECONDS and not runner.begun else 0
             if early_deaths > 1:
                 pause = min(0.25 * 2**early_deaths, LONGEST_PAUSE_SECONDS)
                 with contextlib.suppress(TimeoutError):
@@ -185,19 +212,32 @@ class Supervisor:
             now = asyncio.get_running_loop().time()
             for runner in self._runners.values():
                 if runner.suspended:
-                    # Its silence is not its fault; it is counted anew from when it goes on.
+                    # Its silence is not its fault; it is counted anew from when it goes on. But once its jobs
+                    # are others', it is of no more use.
                     runner.heard_at = now
-                elif now - runner.heard_at > (timeout if runner.heard_of else max(timeout, START_SECONDS)):
+                    runner.suspended_since = runner.suspended_since or now
+                    if now - runner.suspended_since > self._options.heartbeat_ttl + WATCH_SECONDS:
+                        runner.kill("was suspended for longer than its heartbeat lives")
+                    continue
+                runner.suspended_since = None
+                if now - runner.heard_at > (timeout if runner.heard_of else max(timeout, START_SECONDS)):
                     event(logger, logging.ERROR, "runner.stalled", runner=runner.id, seconds=timeout)
                     runner.kill(f"was killed because its event loop had been blocked for {timeout:g} s")
 
     async def _stop_when_done(self) -> None:
-        inspector = Inspector(self._broker)
+        figures = [Figures(self._broker.client, self._broker.keys(space)) for space in self._options.spaces]
+        served = parse_queues(self._options.queues).queues
         while True:
             await asyncio.sleep(BURST_SECONDS)
             if not all(runner.ready for runner in self._runners.values()):
                 continue
-            counts = [await inspector.counts(queue) for queue in self._options.queues]
-            if not any(each.scheduled + each.queued + each.running for each in counts):
+            if not [each for each in figures if await _has_work(each, served)]:
                 self.stop()
                 return
+
+
+async def _has_work(figures: Figures, queues: Sequence[str]) -> bool:
+    """Whether there is something left to do in these queues: a job that waits for its time may be of any."""
+    counts = await figures.counts()
+    waiting = [line for line in await figures.waiting() if split_line_name(line)[0] in queues]
+    return bool(counts.scheduled or counts.running or waiting)

@@ -12,11 +12,23 @@ from starlette.applications import Starlette
 
 import config
 from api import create_app
-from api.operations import OPERATIONS
-from api.server import ApiServer
-from api.service import Service
-from queuecore import ErrorRecord, JobContext, Queue, Registry, handler, split_job_id
-from queuecore.model import Claim, Completed, Failing, Outcome, Progress, ProgressUpdate, RunnerInfo
+from api.document.operations import OPERATIONS
+from api.service.service import Service
+from api.serving.server import ApiServer
+from queuecore import ErrorRecord, JobContext, Queue, Registry, handler
+from queuecore.model import (
+    RUNS,
+    Advance,
+    Ask,
+    Claim,
+    Completed,
+    Failing,
+    Outcome,
+    Progress,
+    ProgressUpdate,
+    RunnerInfo,
+    Runs,
+)
 from storage import Artifact, FileRef
 
 CSV = b"a,b\n1,2\n3,4\n"
@@ -61,25 +73,31 @@ class Worker:
 
     def __init__(self, queue: Queue) -> None:
         self._broker = queue.broker
-        self._registered: set[str] = set()
+        self._jobs = queue.inspector.jobs
+        self._space = queue.space
+        self._registered = False
 
-    async def claim(self, queue: str) -> Claim:
-        """Start the next job of a queue."""
-        if queue not in self._registered:
-            info = RunnerInfo(id="runner-1", worker="worker-1", host="here", pid=1, slots=10)
-            await self._broker.register(queue, info, ttl=30.0)
-            self._registered.add(queue)
-        (claim,) = (await self._advance(queue, [], slots=1)).claims
-        return claim
+    async def claim(self, *classes: Runs) -> Claim:
+        """Start the next job, of whichever class of slot or of one."""
+        if not self._registered:
+            info = RunnerInfo(
+                id="runner-1", worker="worker-1", host="here", pid=1, queues=QUEUES, slots={"async": 1}
+            )
+            await self._broker.claims.register(self._space, info, ttl=30.0)
+            self._registered = True
+        for runs in classes or RUNS:
+            advance = await self._advance([], [Ask(runs, 1, QUEUES)])
+            for claim in advance.claims[runs]:
+                return claim
+        raise AssertionError("no job is in line")
 
     async def settle(self, outcome: Outcome) -> None:
         """End an attempt."""
-        queue, _ = split_job_id(outcome.id)
-        assert (await self._advance(queue, [outcome], slots=0)).fenced == []
+        assert (await self._advance([outcome], [])).fenced == []
 
     async def run(self, job_id: str, result: Any = None) -> None:
         """Claim the job, which is the next, and complete it."""
-        claim = await self.claim(split_job_id(job_id)[0])
+        claim = await self.claim((await self._jobs.record(job_id)).runs)
         assert claim.id == job_id
         await self.complete(claim, result)
 
@@ -89,7 +107,7 @@ class Worker:
 
     async def fail(self, job_id: str) -> None:
         """Claim the job, which is the next, and fail it for good."""
-        claim = await self.claim(split_job_id(job_id)[0])
+        claim = await self.claim((await self._jobs.record(job_id)).runs)
         assert claim.id == job_id
         error = ErrorRecord("not-a-table", "The file is not a table", "Send a CSV file.", retryable=False)
         await self.settle(Failing(claim.id, claim.attempt, error))
@@ -97,12 +115,15 @@ class Worker:
     async def report(self, claim: Claim, fraction: float) -> None:
         """Say how far an attempt is."""
         progress = Progress(fraction, fraction * 10, 10, "rows", "reading", None, 5.0, 2.0)
-        await self._broker.progress(
-            split_job_id(claim.id)[0], [ProgressUpdate(claim.id, claim.attempt, progress)]
+        await self._broker.claims.progress(self._space, [ProgressUpdate(claim.id, claim.attempt, progress)])
+
+    async def _advance(self, outcomes: list[Outcome], asks: list[Ask]) -> Advance:
+        return await self._broker.claims.advance(
+            self._space, "runner-1", lane=0, outcomes=outcomes, asks=asks
         )
 
-    async def _advance(self, queue: str, outcomes: list[Outcome], *, slots: int) -> Any:
-        return await self._broker.advance(queue, "runner-1", lane=0, outcomes=outcomes, slots=slots)
+
+QUEUES = ("default",)
 
 
 TOKENS = {"alice": "token-of-alice", "bob": "token-of-bob", "olga": "token-of-olga"}
@@ -143,13 +164,7 @@ class Site:
 
     async def jobs(self) -> int:
         """How many jobs there are in Redis."""
-        inspector = self.service.queue.inspector
-        return sum(
-            [
-                sum(msgspec.structs.astuple(await inspector.counts(queue)))
-                for queue in await inspector.queues()
-            ]
-        )
+        return sum(msgspec.structs.astuple(await self.service.queue.inspector.figures.counts()))
 
 
 def make_client(app: Starlette, headers: dict[str, str] | None = None) -> httpx.AsyncClient:

@@ -29,7 +29,7 @@ from queuecore import (
     handler,
     new_job_id,
 )
-from queuecore.client.queue import LARGEST_BATCH
+from queuecore.client.coalescing import LARGEST_BATCH
 from queuecore.model import Completed, Failing
 from queuecore.store import Broker
 from queuecore.store.client import Client
@@ -98,16 +98,16 @@ async def test_jobs_enqueued_together_leave_together(
 
     assert script_calls(database) == -(-jobs // LARGEST_BATCH)
     assert len({job.id for job in made}) == jobs
-    records = await queue.inspector.jobs([job.id for job in made])
+    records = await queue.inspector.jobs.records([job.id for job in made])
     assert [record.args["a"] for record in records] == list(range(jobs))
 
 
-async def test_a_job_goes_to_the_queue_of_how_it_runs(queue: Queue) -> None:
+async def test_a_job_stands_in_the_line_of_how_it_runs(queue: Queue) -> None:
     jobs = [await queue.enqueue(add, 1), await queue.enqueue(keep, text="x")]
 
-    assert [(await job.record()).queue for job in jobs] == ["default", "process"]
-    assert [job.id.split(".")[0] for job in jobs] == ["default", "process"]
-    assert await queue.inspector.queues() == ["default", "process"]
+    assert [(await job.record()).runs for job in jobs] == ["async", "process"]
+    assert await queue.inspector.figures.waiting() == {"default:async:normal": 1, "default:process:normal": 1}
+    assert await queue.inspector.figures.queues() == ["default"]
 
 
 async def test_options_set_a_job_apart(queue: Queue, database: "redis.Redis") -> None:
@@ -118,7 +118,8 @@ async def test_options_set_a_job_apart(queue: Queue, database: "redis.Redis") ->
 
     record = await job.record()
     assert job.id == record.id == job_id
-    assert (record.queue, record.line, record.state) == ("other", Line.URGENT, State.SCHEDULED)
+    assert (record.space, record.queue) == ("other", "default")
+    assert (record.line, record.state) == (Line.URGENT, State.SCHEDULED)
     assert (record.owner, record.retries, record.timeout) == ("me", 7, 1.5)
     assert (record.due_ms or 0) - record.created_ms == 60_000
     assert int(database.hget(f"qc:{{other}}:job:{job_id.split('.')[1]}", "m") or 0) == 5
@@ -219,7 +220,9 @@ async def test_many_jobs_over_several_queues_are_answered_in_order(queue: Queue)
 
     submitted = await queue.enqueue_many(requests)
 
-    assert [each.id.split(".")[0] for each in submitted] == ["default", "other"] * 5
+    records = await queue.inspector.jobs.records([each.id for each in submitted])
+    assert [record.args["a"] for record in records] == list(range(10))
+    assert [record.queue for record in records] == ["default", "other"] * 5
 
 
 async def test_nothing_of_many_is_sent_when_one_does_not_fit(queue: Queue, database: "redis.Redis") -> None:

@@ -47,7 +47,7 @@ def test_a_handler_knows_itself() -> None:
     assert count_rows.kind == "rows.count"
     assert count_rows.title == "Count the data rows of a file"
     assert count_rows.description == "A file that is not a table fails at once."
-    assert (count_rows.runs, count_rows.queue) == ("process", "process")
+    assert (count_rows.runs, count_rows.queue) == ("process", "default")
     assert (count_rows.timeout, count_rows.retries, count_rows.max_crashes) == (120.0, 1, 3)
     assert count_rows.returns == list[Any]
 
@@ -119,7 +119,7 @@ def test_how_it_runs_follows_from_the_function() -> None:
     def threaded(ctx: JobContext) -> None: ...
 
     assert (coroutine.runs, coroutine.queue) == ("async", "default")
-    assert (plain.runs, plain.queue) == ("process", "process")
+    assert (plain.runs, plain.queue) == ("process", "default")
     assert (threaded.runs, threaded.queue) == ("thread", "slow")
 
 

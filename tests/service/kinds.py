@@ -54,6 +54,14 @@ async def late_async(ctx: JobContext) -> None:
     await asyncio.sleep(60)
 
 
+@handler("test.wait_in_thread", runs="thread", backoff=AT_ONCE)
+def wait_in_thread(ctx: JobContext, seconds: float) -> None:
+    """Wait until the time is over or the job is cancelled."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not ctx.cancelled:
+        time.sleep(0.02)
+
+
 @handler("test.late_thread", runs="thread", timeout=0.4, retries=1, backoff=AT_ONCE)
 def late_thread(ctx: JobContext) -> None:
     """Take longer than allowed, in a thread that looks out for nothing for a while."""

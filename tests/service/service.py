@@ -209,26 +209,19 @@ class Service:
     def with_queue(self, act: Callable[[Queue], Awaitable[T]]) -> T:
         """Do something with the queue itself, as a producer of a program does."""
         prefix = self.settings.get("REDIS_PREFIX", "qc")
+        space = self.settings.get("REDIS_SPACE", "main")
 
         async def run() -> T:
             async with Queue.connect(
-                self.redis.url, registry=self.registry, prefix=prefix, patience=10.0
+                self.redis.url, registry=self.registry, prefix=prefix, space=space, patience=10.0
             ) as queue:
                 return await act(queue)
 
         return asyncio.run(run())
 
     def statistics(self) -> dict[str, int]:
-        """The counters of all queues, summed."""
-
-        async def read(queue: Queue) -> dict[str, int]:
-            totals: dict[str, int] = {}
-            for name in await queue.inspector.queues():
-                for counter, count in (await queue.inspector.statistics(name)).items():
-                    totals[counter] = totals.get(counter, 0) + count
-            return totals
-
-        return self.with_queue(read)
+        """The counters of the space."""
+        return self.with_queue(lambda queue: queue.inspector.figures.statistics())
 
     def worker_of(self, runner_id: str) -> "Worker":
         """The worker that has a runner of this id."""
@@ -241,10 +234,9 @@ class Service:
         """The process id of a registered runner."""
 
         async def find(queue: Queue) -> int:
-            for name in await queue.inspector.queues():
-                for runner in await queue.inspector.runners(name):
-                    if runner.id == runner_id:
-                        return runner.pid
+            for runner in await queue.inspector.figures.runners():
+                if runner.id == runner_id:
+                    return runner.pid
             raise AssertionError(f"{runner_id} is not registered")
 
         return self.with_queue(find)

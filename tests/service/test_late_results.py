@@ -11,7 +11,7 @@ from tests.service.service import Service, wait_until
 pytestmark = pytest.mark.fault
 
 
-def test_the_late_result_of_a_suspended_runner_is_refused_logged_and_counted(
+def test_the_late_result_of_a_suspended_worker_is_refused_logged_and_counted(
     service: Service, tmp_path: Path
 ) -> None:
     marks = tmp_path / "marks"
@@ -21,6 +21,7 @@ def test_the_late_result_of_a_suspended_runner_is_refused_logged_and_counted(
     (worker,) = service.workers
     pid = service.runner_pid(runner)
 
+    worker.process.signal(signal.SIGSTOP)
     os.kill(pid, signal.SIGSTOP)
     try:
         service.start_worker()
@@ -28,6 +29,7 @@ def test_the_late_result_of_a_suspended_runner_is_refused_logged_and_counted(
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: "attempt.fenced" in worker.log(), "the refusal is logged")
+    worker.process.signal(signal.SIGCONT)
 
     assert settled["attempt"] == settled["result"] == 2
     assert [each["outcome"] for each in settled["attempts"]] == ["crashed", "completed"]
@@ -57,9 +59,9 @@ def _refreshed(service: Service, pid: int) -> bool:
 
     async def look(queue: object) -> bool:
         broker = queue.broker  # type: ignore[attr-defined]
-        for runner in await queue.inspector.runners("default"):  # type: ignore[attr-defined]
+        for runner in await queue.inspector.figures.runners():  # type: ignore[attr-defined]
             if runner.pid == pid:
-                key = broker.keys("default").of("ALIVE", runner.id)
+                key = broker.keys("main").of("ALIVE", runner.id)
                 return bool(await broker.client.call("PTTL", key) > 1000)
         return False
 

@@ -18,7 +18,7 @@ def test_ten_thousand_jobs_enqueued_one_by_one_and_at_once_are_each_done_exactly
             return {job.id for job in jobs}
 
         async def count(queue: Queue) -> tuple[int, int]:
-            counts = await queue.inspector.counts("default")
+            counts = await queue.inspector.figures.counts()
             return counts.completed, counts.queued + counts.running + counts.scheduled
 
         ids = service.with_queue(enqueue)

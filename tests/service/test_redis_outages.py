@@ -121,14 +121,14 @@ def _submit_sleeps(service: Service, count: int, *, seconds: float) -> list[str]
 
 def _count(service: Service, state: State) -> int:
     async def count(queue: Queue) -> int:
-        return int(getattr(await queue.inspector.counts("default"), state.value))
+        return int(getattr(await queue.inspector.figures.counts(), state.value))
 
     return service.with_queue(count)
 
 
 def _records(service: Service, ids: list[str]) -> list[JobRecord]:
     async def read(queue: Queue) -> list[JobRecord]:
-        return await queue.inspector.jobs(ids)
+        return await queue.inspector.jobs.records(ids)
 
     return service.with_queue(read)
 

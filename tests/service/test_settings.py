@@ -10,19 +10,20 @@ import pytest
 from config import Settings
 from config.options import keys_of
 from queuecore import JobRequest, Queue
-from queuecore.model import RunnerRecord
 from tests.service.service import SHORT_HEARTBEAT, Service, wait_until
 
 MIB = 1 << 20
 OWN = {
     **SHORT_HEARTBEAT,
     "REDIS_PREFIX": "other",
+    "REDIS_SPACE": "second",
     "HTTP_MAX_UPLOAD_BYTES": "2000",
     "HTTP_MAX_WAIT": "0.3",
     "HTTP_SESSION_SECRET": "s" * 32,
-    "WORKER_QUEUES": "default,process,extra",
+    "WORKER_QUEUES": "default=2,extra",
     "WORKER_PROCESSES": "2",
     "WORKER_SLOTS": "3",
+    "WORKER_THREADS": "2",
     "WORKER_JOB_PROCESSES": "2",
     "WORKER_JOB_MEMORY_BYTES": "800MiB",
     "WORKER_JOB_RECYCLE": "1",
@@ -40,7 +41,7 @@ ELSEWHERE = {
     "redis_url": "every test of this folder",
     "http.host": "tests/launch",
     "http.port": "every test of this folder",
-    "http.min_body_rate": "tests/api/test_guard.py",
+    "http.min_body_rate": "tests/api/serving/test_guard.py",
     "auth.tokens": "test_status.py",
     "worker.handlers": "every test of this folder",
     "worker.grace": "test_shutdown.py",
@@ -66,24 +67,21 @@ def test_every_setting_is_set_here_or_shown_elsewhere() -> None:
 
 
 def test_the_worker_has_its_name_runners_slots_and_queues(service: Service) -> None:
-    async def read(queue: Queue) -> dict[str, list[RunnerRecord]]:
-        return {name: await queue.inspector.runners(name) for name in await queue.inspector.queues()}
-
     def all_there() -> bool:
-        runners = service.with_queue(read)
-        return runners.keys() == {"default", "process", "extra"} and all(
-            [(record.worker, record.alive) for record in records] == [("tester", True)] * 2
-            for records in runners.values()
-        )
+        runners = service.with_queue(lambda queue: queue.inspector.figures.runners())
+        slots = {"async": 3, "thread": 2, "process": 1}
+        return [(each.worker, each.alive, each.queues, each.slots) for each in runners] == [
+            ("tester", True, ("default", "extra"), slots)
+        ] * 2
 
-    wait_until(all_there, "two runners named tester serve three queues")
+    wait_until(all_there, "two runners named tester serve two queues")
 
 
 def test_slots_bound_how_many_jobs_run_at_once(service: Service) -> None:
     jobs = [service.start("demo.sleep", seconds=60)["id"] for _ in range(8)]
 
     async def counts(queue: Queue) -> tuple[int, int]:
-        found = await queue.inspector.counts("default")
+        found = await queue.inspector.figures.counts()
         return found.running, found.queued
 
     wait_until(lambda: service.with_queue(counts)[0] == 6, "two runners with three slots each are full")
@@ -94,11 +92,26 @@ def test_slots_bound_how_many_jobs_run_at_once(service: Service) -> None:
         service.wait_for_state(id, "cancelled")
 
 
+def test_threads_bound_how_many_jobs_run_in_threads(service: Service) -> None:
+    jobs = [service.start("test.wait_in_thread", seconds=60)["id"] for _ in range(6)]
+
+    async def counts(queue: Queue) -> tuple[int, int]:
+        found = await queue.inspector.figures.counts()
+        return found.running, found.queued
+
+    wait_until(lambda: service.with_queue(counts)[0] == 4, "two runners with two threads each are full")
+    assert service.with_queue(counts) == (4, 2)
+    for id in jobs:
+        service.client.post(f"/api/jobs/{id}/cancel").raise_for_status()
+    for id in jobs:
+        service.wait_for_state(id, "cancelled")
+
+
 def test_job_processes_bound_how_many_jobs_run_in_processes(service: Service) -> None:
     jobs = [service.start("demo.crunch", seconds=60)["id"] for _ in range(3)]
 
     async def counts(queue: Queue) -> tuple[int, int]:
-        found = await queue.inspector.counts("process")
+        found = await queue.inspector.figures.counts()
         return found.running, found.queued
 
     wait_until(lambda: service.with_queue(counts)[0] == 2, "both job processes work")
@@ -221,8 +234,11 @@ def test_wrong_settings_keep_a_process_from_starting_and_are_all_listed(
     assert "Traceback" not in ended.stderr
 
 
-def test_a_worker_without_its_handlers_says_so_and_does_not_start(service: Service) -> None:
-    ended = service.run_command("worker.py", "--handlers", "no_such_module")
+@pytest.mark.parametrize("command", [["-m", "api"], ["worker.py"]])
+def test_a_process_without_its_handlers_says_so_and_does_not_start(
+    service: Service, command: list[str]
+) -> None:
+    ended = service.run_command(*command, WORKER_HANDLERS="no_such_module")
 
     assert ended.returncode == 2
     assert "no_such_module" in ended.stderr

@@ -114,7 +114,7 @@ def _wait_until_completed(service: Service, ids: list[str], within: float = 30.0
     async def wait(queue: Queue) -> list[JobRecord]:
         async with asyncio.timeout(within):
             while True:
-                records = await queue.inspector.jobs(ids)
+                records = await queue.inspector.jobs.records(ids)
                 if all(record.state is State.COMPLETED for record in records):
                     return records
                 await asyncio.sleep(0.05)

@@ -9,7 +9,7 @@ import pytest
 from storage import Artifact, FileMissing, FileRef, LocalStorage
 from tests.storage.uploads import store
 
-JOB = "process." + "a" * 22
+JOB = "main." + "a" * 22
 OTHER = "default." + "b" * 22
 
 
@@ -34,7 +34,7 @@ def test_a_key_that_is_not_ours_leads_nowhere(storage: LocalStorage, key: str) -
 
 
 @pytest.mark.parametrize(
-    "job_id", ["", "x", "process.../../../etc", "process." + "a" * 21 + "/", "process." + "é" * 22]
+    "job_id", ["", "x", "process.../../../etc", "main." + "a" * 21 + "/", "process." + "é" * 22]
 )
 def test_what_is_no_id_never_becomes_a_path(storage: LocalStorage, job_id: str) -> None:
     with pytest.raises(ValueError, match="not the id of a job"):

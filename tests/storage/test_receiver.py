@@ -11,7 +11,7 @@ import pytest
 
 from storage import FileRef, Journal, LocalStorage, StorageFull
 
-JOB = "process." + "a" * 22
+JOB = "main." + "a" * 22
 
 
 @pytest.fixture

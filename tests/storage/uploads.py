@@ -2,7 +2,7 @@
 
 from storage import FileRef, Journal, LocalStorage
 
-JOB = "process." + "a" * 22
+JOB = "main." + "a" * 22
 
 
 async def store(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from queuecore.model import LINES, State
+from queuecore.model import DEFAULT_LINE, State
 from queuecore.model.states import FINAL, TRANSITIONS
 from tests.store.snapshot import Snapshot
 
@@ -20,10 +20,15 @@ def jobs_of(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
     return {key.removeprefix("job:"): job for key, job in snapshot.items() if key.startswith("job:")}
 
 
+def lines_of(snapshot: Snapshot) -> dict[str, list[str]]:
+    """What stands in each line, by its name."""
+    return {key.removeprefix("line:"): tokens for key, tokens in snapshot.items() if key.startswith("line:")}
+
+
 def places_of(snapshot: Snapshot) -> Iterator[tuple[str, State]]:
     """Each place a token is found in, as the state that the place stands for."""
-    for line in LINES:
-        for token in snapshot.get(f"line:{line}", []):
+    for tokens in lines_of(snapshot).values():
+        for token in tokens:
             if token:
                 yield token, State.QUEUED
     for token in snapshot.get("scheduled", {}):
@@ -56,7 +61,7 @@ def a_queued_job_is_at_its_number(snapshot: Snapshot) -> None:
     starts = snapshot.get("lines", {})
     for token, job in jobs_of(snapshot).items():
         if job["STATE"] == State.QUEUED:
-            line = job.get("LINE", "normal")
+            line = job.get("LINE", DEFAULT_LINE)
             index = job["SEQ"] - starts.get(line, 0)
             assert index >= 0
             assert snapshot[f"line:{line}"][index] == token
@@ -64,9 +69,14 @@ def a_queued_job_is_at_its_number(snapshot: Snapshot) -> None:
 
 def holes_are_counted(snapshot: Snapshot) -> None:
     """A line's count of holes is the number of places that cancelled jobs left in it."""
-    for line in LINES:
-        holes = sum(not token for token in snapshot.get(f"line:{line}", []))
-        assert snapshot.get("lines", {}).get(f"{line}.holes", 0) == holes
+    counted = {name: n for name, n in snapshot.get("lines", {}).items() if name.endswith(".holes") and n}
+    found = {f"{line}.holes": tokens.count("") for line, tokens in lines_of(snapshot).items() if "" in tokens}
+    assert counted == found
+
+
+def a_line_with_jobs_is_open(snapshot: Snapshot) -> None:
+    """Every line that holds anything is in the set of open lines."""
+    assert lines_of(snapshot).keys() <= snapshot.get("open", set())
 
 
 def a_running_job_belongs_to_a_registered_runner(snapshot: Snapshot) -> None:
@@ -78,9 +88,11 @@ def a_running_job_belongs_to_a_registered_runner(snapshot: Snapshot) -> None:
 
 
 def only_registered_runners_are_idle(snapshot: Snapshot) -> None:
-    """Only registered runners are in the set of idle ones."""
+    """Only registered runners are in the sets of idle ones."""
     known = {runner for runner, said in snapshot.get("runners", {}).items() if said}
-    assert snapshot.get("idle", set()) <= known
+    for key, idle in snapshot.items():
+        if key.startswith("idle:"):
+            assert idle <= known
 
 
 def a_cancel_asked_for_is_remembered(snapshot: Snapshot) -> None:
@@ -188,6 +200,7 @@ OF_A_MOMENT: tuple[Callable[[Snapshot], None], ...] = (
     every_live_place_holds_a_job,
     a_queued_job_is_at_its_number,
     holes_are_counted,
+    a_line_with_jobs_is_open,
     a_running_job_belongs_to_a_registered_runner,
     only_registered_runners_are_idle,
     a_cancel_asked_for_is_remembered,

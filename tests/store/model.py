@@ -1,10 +1,10 @@
 """The queue in a hundred lines: what every call is to do, without Redis, numbers or scripts."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from queuecore.model import LINES, Line, State
+from queuecore.model import LINES, Ask, State, line_name
 from queuecore.model.states import FINAL
 
 Attempt = tuple[str, int]  # job id, number
@@ -12,7 +12,7 @@ Attempt = tuple[str, int]  # job id, number
 
 @dataclass
 class ModelJob:
-    line: Line
+    line: str  # its full name
     owner: str
     max_crashes: int
     state: State
@@ -37,7 +37,7 @@ class Model:
 
     def __init__(self) -> None:
         self.jobs: dict[str, ModelJob] = {}
-        self.lines: dict[Line, list[str]] = {line: [] for line in LINES}
+        self.lines: dict[str, list[str]] = defaultdict(list)
         self.due: list[str] = []  # scheduled jobs whose time has come, in the order of their times
         self.runners: dict[str, ModelRunner] = {}
         self.count: Counter[str] = Counter()
@@ -59,15 +59,18 @@ class Model:
             self._to_back(job_id)
         self.due.clear()
 
-    def claim(self, runner: str, slots: int) -> list[Attempt]:
-        claims = []
-        for line in LINES:
-            while self.lines[line] and len(claims) < slots:
-                job_id = self.lines[line].pop(0)
-                job = self.jobs[job_id]
-                job.state, job.runner = State.RUNNING, runner
-                job.attempt += 1
-                claims.append((job_id, job.attempt))
+    def claim(self, runner: str, ask: Ask) -> list[Attempt]:
+        """The jobs that come for one class of slot: queue by queue, in each the most urgent first."""
+        claims: list[Attempt] = []
+        for queue in ask.queues:
+            for urgency in LINES:
+                line = self.lines[line_name(queue, ask.runs, urgency)]
+                while line and len(claims) < ask.slots:
+                    job_id = line.pop(0)
+                    job = self.jobs[job_id]
+                    job.state, job.runner = State.RUNNING, runner
+                    job.attempt += 1
+                    claims.append((job_id, job.attempt))
         return claims
 
     def owns(self, attempt: Attempt) -> bool:

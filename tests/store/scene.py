@@ -7,11 +7,24 @@ from contextlib import contextmanager
 import msgspec
 import redis
 
-from queuecore.model import DEFAULT_MAX_CRASHES, SCHEMA, Claim, ErrorRecord, Line, Outcome, RunnerInfo, Spec
+from queuecore.model import (
+    DEFAULT_MAX_CRASHES,
+    SCHEMA,
+    Advance,
+    Ask,
+    Claim,
+    ErrorRecord,
+    Line,
+    Outcome,
+    RunnerInfo,
+    Runs,
+    Spec,
+    line_name,
+)
 from queuecore.store import Broker, Entry, EntryOptions
 from tests.store.snapshot import Snapshot, changes, snapshot
 
-QUEUE = "default"
+SPACE = "main"
 DIED = ErrorRecord("died", "The runner died.")
 ERROR = ErrorRecord("wrong", "It went wrong.", "Somewhere.")
 
@@ -22,12 +35,12 @@ def token_of(name: str) -> str:
 
 
 def id_of(name: str) -> str:
-    return f"{QUEUE}.{token_of(name)}"
+    return f"{SPACE}.{token_of(name)}"
 
 
 def name_of(job_id: str) -> str:
     """The short name of a job, from its id or its token."""
-    return job_id.removeprefix(f"{QUEUE}.").rstrip("-")
+    return job_id.removeprefix(f"{SPACE}.").rstrip("-")
 
 
 def next_message(ears: "redis.client.PubSub", *, deadline: float = 5.0) -> bytes:
@@ -45,6 +58,16 @@ def spec(kind: str = "kind", **arguments: object) -> bytes:
     return msgspec.msgpack.encode(Spec(SCHEMA, kind, msgspec.Raw(msgspec.msgpack.encode(arguments))))
 
 
+def asks(slots: int, runs: Runs = "async", queues: tuple[str, ...] = ("default",)) -> list[Ask]:
+    """What a runner asks for that has room for so many jobs of one class of slot."""
+    return [Ask(runs, slots, queues)] if slots else []
+
+
+def claimed(advance: Advance) -> list[Claim]:
+    """All claims of an answer."""
+    return [claim for claims in advance.claims.values() for claim in claims]
+
+
 class Scene:
     """Short words for what tests of scripts say again and again. Jobs have names of a few letters."""
 
@@ -54,29 +77,35 @@ class Scene:
         self._before: Snapshot = {}
 
     async def register(self, runner: str) -> None:
-        info = RunnerInfo(id=runner, worker="worker", host="host", pid=1, slots=10)
-        await self.broker.register(QUEUE, info, ttl=60.0)
+        info = RunnerInfo(
+            id=runner, worker="worker", host="host", pid=1, queues=("default",), slots={"async": 10}
+        )
+        await self.broker.claims.register(SPACE, info, ttl=60.0)
 
     async def enqueue(
         self,
         *names: str,
         line: Line = Line.NORMAL,
+        queue: str = "default",
+        runs: Runs = "async",
         delay: float = 0.0,
         owner: str = "",
         max_crashes: int = DEFAULT_MAX_CRASHES,
     ) -> None:
-        options = EntryOptions(line=line, delay=round(delay * 1000), owner=owner, max_crashes=max_crashes)
+        options = EntryOptions(delay=round(delay * 1000), owner=owner, max_crashes=max_crashes)
         plain = options == EntryOptions()
         entries = [Entry(token_of(name), spec(), None if plain else options) for name in names]
-        await self.broker.enqueue(QUEUE, entries)
+        await self.broker.requests.enqueue(SPACE, line_name(queue, runs, line), entries)
 
     async def advance(
         self, *outcomes: Outcome, slots: int = 0, runner: str = "runner", lane: int = 0
     ) -> list[Claim]:
         """Settle and claim; fails the test when an outcome is refused."""
-        advance = await self.broker.advance(QUEUE, runner, lane=lane, outcomes=outcomes, slots=slots)
+        advance = await self.broker.claims.advance(
+            SPACE, runner, lane=lane, outcomes=outcomes, asks=asks(slots)
+        )
         assert not advance.fenced, advance.fenced
-        return advance.claims
+        return claimed(advance)
 
     async def run(self, *names: str, runner: str = "runner", **options: object) -> list[Claim]:
         """Enqueue these jobs in an empty queue and have the runner claim them."""
@@ -105,10 +134,13 @@ class Scene:
 
     def line(self, line: Line = Line.NORMAL) -> list[str]:
         """The names in a line, `""` for places that cancelled jobs left."""
-        return [name_of(token.decode()) for token in self.database.lrange(self.key(f"line:{line}"), 0, -1)]
+        return [
+            name_of(token.decode())
+            for token in self.database.lrange(self.key(f"line:default:async:{line}"), 0, -1)
+        ]
 
     def key(self, name: str) -> str:
-        return f"qc:{{{QUEUE}}}:{name}"
+        return f"qc:{{{SPACE}}}:{name}"
 
     def job_key(self, name: str) -> str:
         return self.key(f"job:{token_of(name)}")

@@ -33,9 +33,9 @@ NOW = Moment()
 GONE = None  # what a thing that is not there is
 
 
-def snapshot(client: redis.Redis, queue: str = "default", prefix: str = "qc") -> Snapshot:
-    """All keys of a queue without their common beginning; a job's fields by their long names."""
-    base = f"{prefix}:{{{queue}}}:"
+def snapshot(client: redis.Redis, space: str = "main", prefix: str = "qc") -> Snapshot:
+    """All keys of a space without their common beginning; a job's fields by their long names."""
+    base = f"{prefix}:{{{space}}}:"
     keys = sorted(key.decode() for key in client.keys("*") if key.decode().startswith(base))
     with client.pipeline(transaction=False) as pipeline:
         for key in keys:

@@ -47,3 +47,15 @@ def test_what_is_no_address_is_refused_without_telling_the_password(url: str, wo
         parse_address(url)
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://ann:secret@cache/3", "cache:6379"),
+        ("redis://[::1]:6380", "[::1]:6380"),
+        ("unix://:secret@/run/redis.sock?db=4", "/run/redis.sock"),
+    ],
+)
+def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:
+    assert str(parse_address(url)) == shown

@@ -4,20 +4,21 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from launch.private_redis import PrivateRedis
-from queuecore.model import BrokerUnavailable, Completed, State, Submitted
+from queuecore.model import DEFAULT_LINE, BrokerRefused, BrokerUnavailable, Completed, State, Submitted
 from queuecore.store import Broker, Entry
-from queuecore.store.client import Client
+from queuecore.store.client import Client, reach
 from tests.store import invariants
 from tests.store.fault_proxy import Fault, FaultProxy
-from tests.store.scene import QUEUE, Scene, id_of, name_of, spec, token_of
+from tests.store.scene import SPACE, Scene, asks, claimed, id_of, name_of, spec, token_of
 from tests.store.snapshot import snapshot
 
-BASE = "qc:{default}:"
+BASE = "qc:{main}:"
 
 
 @pytest.fixture
@@ -36,8 +37,9 @@ async def client(proxy: FaultProxy) -> AsyncIterator[Client]:
 class FakeServer:
     """Answers every command but the greeting with what the test gives it, in order, then with OK."""
 
-    def __init__(self, *answers: bytes, greeting: bytes = b"+OK\r\n") -> None:
+    def __init__(self, *answers: bytes, greeting: bytes = b"+OK\r\n", version: str = "7.0.15") -> None:
         self.answers = list(answers)
+        self.version = f"redis_version:{version}".encode()
         self.greeting = greeting
         self.connections = 0
         self.seen: list[bytes] = []
@@ -60,7 +62,7 @@ class FakeServer:
             self.seen.append(words[0])
             match words[0]:
                 case b"INFO":
-                    writer.write(b"$22\r\nredis_version:7.0.15\r\n\r\n")
+                    writer.write(b"$%d\r\n%s\r\n" % (len(self.version), self.version))
                 case b"CLIENT":
                     writer.write(self.greeting)
                 case b"PING":
@@ -116,14 +118,14 @@ async def test_many_callers_share_one_new_connection_and_keep_their_order(
 ) -> None:
     await client.call("PING")
     proxy.stall()
-    calls = [asyncio.create_task(client.call("RPUSH", "qc:queues", n)) for n in range(100)]
+    calls = [asyncio.create_task(client.call("RPUSH", "qc:{main}:recent", n)) for n in range(100)]
     await asyncio.sleep(0)
     connections = proxy.connections
 
     proxy.break_all()
     await asyncio.gather(*calls)
 
-    pushed = [int(n) for n in await client.call("LRANGE", "qc:queues", 0, -1)]
+    pushed = [int(n) for n in await client.call("LRANGE", "qc:{main}:recent", 0, -1)]
     # Some may have been carried out before the break, and all were after it: in order each time.
     assert pushed[-100:] == list(range(100))
     assert pushed[:-100] == list(range(len(pushed) - 100))
@@ -285,17 +287,17 @@ CALLS = 8
 async def scene_of_faults(broker: Broker) -> None:
     """Two producers' calls, claims and outcomes, and a cancel: CALLS script calls when all goes well."""
     entries = [Entry(token_of(name), spec()) for name in "abcd"]
-    answers = await broker.enqueue(QUEUE, entries)
+    answers = await broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
     assert [each.id for each in answers if isinstance(each, Submitted)] == [id_of(name) for name in "abcd"]
-    await broker.enqueue(QUEUE, [Entry(token_of("e"), spec())])
-    assert await broker.cancel(id_of("c")) is State.CANCELLED
-    advance = await broker.advance(QUEUE, "runner", lane=0, outcomes=[], slots=2)
-    assert [name_of(claim.id) for claim in advance.claims] == ["a", "b"]
-    while advance.claims:
-        outcomes = [Completed(claim.id, claim.attempt, b"\x01") for claim in advance.claims]
-        advance = await broker.advance(QUEUE, "runner", lane=0, outcomes=outcomes, slots=1)
+    await broker.requests.enqueue(SPACE, DEFAULT_LINE, [Entry(token_of("e"), spec())])
+    assert await broker.requests.cancel(id_of("c")) is State.CANCELLED
+    advance = await broker.claims.advance(SPACE, "runner", lane=0, outcomes=[], asks=asks(2))
+    assert [name_of(claim.id) for claim in claimed(advance)] == ["a", "b"]
+    while claimed(advance):
+        outcomes = [Completed(claim.id, claim.attempt, b"\x01") for claim in claimed(advance)]
+        advance = await broker.claims.advance(SPACE, "runner", lane=0, outcomes=outcomes, asks=asks(1))
         assert advance.fenced == []
-    assert await broker.cancel(id_of("c")) is State.CANCELLED
+    assert await broker.requests.cancel(id_of("c")) is State.CANCELLED
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -322,8 +324,8 @@ async def test_no_single_fault_loses_or_doubles_a_job(
 async def test_the_scene_of_faults_makes_as_many_calls_as_are_spoilt(scene: Scene, proxy: FaultProxy) -> None:
     broker = Broker(Client(proxy.url, name="test", patience=10.0))
     scene.database.script_flush()
-    await broker.advance(QUEUE, "runner", lane=1, outcomes=[], slots=0)
-    await broker.enqueue(QUEUE, [])
+    await broker.claims.advance(SPACE, "runner", lane=1, outcomes=[], asks=asks(0))
+    await broker.requests.enqueue(SPACE, DEFAULT_LINE, [])
     await broker.client.run("cancel", BASE, token_of("none"))
     proxy.reset()
 
@@ -338,3 +340,14 @@ async def until(condition: Any, what: str, *, deadline: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < end, f"not within {deadline:g} s: {what}"
         await asyncio.sleep(0.005)
+
+
+async def test_one_look_tells_whether_redis_can_be_worked_with(redis_url: str, tmp_path: Path) -> None:
+    async with FakeServer(b"-LOADING Redis is loading the dataset in memory\r\n") as loading:
+        assert await reach(f"{loading.url}/1") == "LOADING Redis is loading the dataset in memory"
+    async with FakeServer(b"-NOAUTH Authentication required.\r\n") as closed:
+        with pytest.raises(BrokerRefused, match="NOAUTH"):
+            await reach(f"{closed.url}/1")
+
+    assert await reach(redis_url) == ""
+    assert "No such file" in await reach(f"unix://{tmp_path}/no.sock")

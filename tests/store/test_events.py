@@ -58,10 +58,10 @@ async def test_what_is_not_there_is_not_waited_for(queue: Queue) -> None:
 
 async def test_a_job_that_goes_while_it_is_waited_for_is_not_found(scene: Scene, queue: Queue) -> None:
     await scene.enqueue("a")
-    await scene.broker.cancel(A)
+    await scene.broker.requests.cancel(A)
     task = await waiting(scene, queue.events, since=2)
 
-    await scene.broker.delete(A)
+    await scene.broker.pruning.delete(A)
 
     with pytest.raises(JobNotFound):
         await asyncio.wait_for(task, LOOK_AGAIN / 2)

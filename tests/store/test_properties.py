@@ -10,10 +10,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from launch.private_redis import PrivateRedis
-from queuecore.model import LINES, Completed, Failing, Line, Outcome, Releasing, Retrying, RunnerInfo, State
-from queuecore.store import Broker, Entry, EntryOptions, Inspector
+from queuecore.client import Inspector
+from queuecore.model import (
+    LINES,
+    Completed,
+    Failing,
+    Line,
+    Outcome,
+    Releasing,
+    Retrying,
+    RunnerInfo,
+    State,
+    line_name,
+)
+from queuecore.store import Broker, Entry
 from tests.store import invariants
-from tests.store.scene import DIED, ERROR, QUEUE, id_of, name_of, spec, token_of
+from tests.store.scene import DIED, ERROR, SPACE, asks, claimed, id_of, name_of, spec, token_of
 from tests.store.snapshot import snapshot
 
 quick = settings(
@@ -36,19 +48,18 @@ class Conversation:
 
 async def register(broker: Broker, *runners: str) -> None:
     for runner in runners:
-        info = RunnerInfo(id=runner, worker="worker", host="host", pid=1, slots=10)
-        await broker.register(QUEUE, info, ttl=600.0)
+        info = RunnerInfo(
+            id=runner, worker="worker", host="host", pid=1, queues=("default",), slots={"async": 10}
+        )
+        await broker.claims.register(SPACE, info, ttl=600.0)
 
 
 async def enqueue(broker: Broker, lines: list[Line], *, first: int = 0) -> list[str]:
     names = [f"{first + index}" for index in range(len(lines))]
-    await broker.enqueue(
-        QUEUE,
-        [
-            Entry(token_of(name), SPEC, EntryOptions(line=line))
-            for name, line in zip(names, lines, strict=True)
-        ],
-    )
+    for name, line in zip(names, lines, strict=True):
+        await broker.requests.enqueue(
+            SPACE, line_name("default", "async", line), [Entry(token_of(name), SPEC)]
+        )
     return names
 
 
@@ -73,13 +84,15 @@ def test_first_in_first_out_inside_a_line_and_the_lines_in_order(
             line_of.update(zip(names, lines, strict=True))
             waiting += names
             for name in [name for name in waiting if int(name) in cancelled]:
-                await broker.cancel(id_of(name))
+                await broker.requests.cancel(id_of(name))
                 waiting.remove(name)
             wanted = slots[turn % len(slots)]
-            advance = await broker.advance(QUEUE, ("one", "two")[turn % 2], lane=0, outcomes=[], slots=wanted)
+            advance = await broker.claims.advance(
+                SPACE, ("one", "two")[turn % 2], lane=0, outcomes=[], asks=asks(wanted)
+            )
             waiting.sort(key=lambda name: (LINES.index(line_of[name]), int(name)))
             expected, waiting = waiting[:wanted], waiting[wanted:]
-            assert [name_of(claim.id) for claim in advance.claims] == expected
+            assert [name_of(claim.id) for claim in claimed(advance)] == expected
         await broker.close()
 
     conversation.run(talk())
@@ -102,33 +115,33 @@ def test_recovery_requeues_exactly_the_abandoned(
         runners = [f"runner{n}" for n in range(3)]
         await register(brokers[0], *runners)
         names = await enqueue(brokers[0], [Line.NORMAL] * jobs)
-        claimed: dict[str, list[str]] = {}
+        had: dict[str, list[str]] = {}
         for runner, share in zip(runners, shares, strict=True):
-            advance = await brokers[0].advance(QUEUE, runner, lane=0, outcomes=[], slots=share)
-            claimed[runner] = [name_of(claim.id) for claim in advance.claims]
+            advance = await brokers[0].claims.advance(SPACE, runner, lane=0, outcomes=[], asks=asks(share))
+            had[runner] = [name_of(claim.id) for claim in claimed(advance)]
         for n in dead:
-            conversation.database.delete(f"qc:{{{QUEUE}}}:alive:runner{n}")
+            conversation.database.delete(f"qc:{{{SPACE}}}:alive:runner{n}")
 
         replies = await asyncio.gather(
             *(
-                broker.recover(QUEUE, runner, DIED, seen_dead=False)
+                broker.upkeep.recover(SPACE, runner, DIED, seen_dead=False)
                 for broker in brokers
                 for runner in runners
             )
         )
 
-        abandoned = [name for n in sorted(dead) for name in claimed[f"runner{n}"]]
+        abandoned = [name for n in sorted(dead) for name in had[f"runner{n}"]]
         assert sorted(name_of(each.id) for reply in replies for each in reply) == sorted(abandoned)
         after = snapshot(conversation.database)
         invariants.check(after)
-        line = [name_of(token) for token in after.get("line:normal", [])]
-        left = names[sum(len(each) for each in claimed.values()) :]
+        line = [name_of(token) for token in after.get("line:default:async:normal", [])]
+        left = names[sum(len(each) for each in had.values()) :]
         assert line[len(abandoned) :] == left
         assert sorted(line[: len(abandoned)]) == sorted(abandoned)
         assert Counter(after["statistics"] if jobs else {})["recovered"] == len(abandoned)
         for n in range(3):
             running = {name_of(token) for token in after.get(f"running:runner{n}", set())}
-            assert running == (set() if n in dead else set(claimed[f"runner{n}"]))
+            assert running == (set() if n in dead else set(had[f"runner{n}"]))
         for broker in brokers:
             await broker.close()
 
@@ -146,8 +159,8 @@ def test_counters_equal_what_happened(redis_url: str, ends: list[str]) -> None:
         names = await enqueue(broker, [Line.NORMAL] * len(ends))
         happened = Counter(enqueued=len(ends))
         for name, end in zip(names, ends, strict=True):
-            advance = await broker.advance(QUEUE, "runner", lane=0, outcomes=[], slots=1)
-            (claim,) = advance.claims
+            advance = await broker.claims.advance(SPACE, "runner", lane=0, outcomes=[], asks=asks(1))
+            (claim,) = claimed(advance)
             assert name_of(claim.id) == name
             attempt = (claim.id, claim.attempt)
             outcome: Outcome = Completed(*attempt, b"\x01")
@@ -164,19 +177,21 @@ def test_counters_equal_what_happened(redis_url: str, ends: list[str]) -> None:
                     outcome = Failing(*attempt, ERROR)
                     happened["failed"] += 1
                 case "release":
-                    await broker.advance(QUEUE, "runner", lane=0, outcomes=[Releasing(*attempt)], slots=1)
+                    await broker.claims.advance(
+                        SPACE, "runner", lane=0, outcomes=[Releasing(*attempt)], asks=asks(1)
+                    )
                     outcome = Completed(claim.id, 2, b"\x01")
                     happened.update(released=1, completed=1)
                 case "cancel":
-                    await broker.cancel(claim.id)
+                    await broker.requests.cancel(claim.id)
                     outcome = Failing(*attempt, ERROR)
                     happened["cancelled"] += 1
                 case "late":
-                    await broker.advance(QUEUE, "runner", lane=0, outcomes=[outcome], slots=0)
+                    await broker.claims.advance(SPACE, "runner", lane=0, outcomes=[outcome], asks=asks(0))
                     happened.update(completed=1, fenced=1)
-            await broker.advance(QUEUE, "runner", lane=0, outcomes=[outcome], slots=0)
+            await broker.claims.advance(SPACE, "runner", lane=0, outcomes=[outcome], asks=asks(0))
 
-        assert await Inspector(broker).statistics(QUEUE) == +happened
+        assert await Inspector(broker, space=SPACE).figures.statistics() == +happened
         await broker.close()
 
     conversation.run(talk())
@@ -205,20 +220,22 @@ def test_what_is_queued_survives_a_restart_of_redis_with_aof(
         broker = Broker.connect(mortal_redis.url)
         await register(broker, "runner")
         names = await enqueue(broker, lines)
-        claims = (await broker.advance(QUEUE, "runner", lane=0, outcomes=[], slots=running)).claims
+        claims = claimed(
+            await broker.claims.advance(SPACE, "runner", lane=0, outcomes=[], asks=asks(running))
+        )
         waiting = [name for name in names if id_of(name) not in {claim.id for claim in claims}]
         if cut < len(waiting):
-            await broker.cancel(id_of(waiting.pop(cut)))
+            await broker.requests.cancel(id_of(waiting.pop(cut)))
         before = snapshot(conversation.database)
 
         mortal_redis.kill()
         settled = asyncio.create_task(
-            broker.advance(
-                QUEUE,
+            broker.claims.advance(
+                SPACE,
                 "runner",
                 lane=0,
                 outcomes=[Completed(claim.id, claim.attempt, b"\x01") for claim in claims],
-                slots=len(names),
+                asks=asks(len(names)),
             )
         )
         await asyncio.sleep(0.01)  # the call finds nobody
@@ -229,7 +246,7 @@ def test_what_is_queued_survives_a_restart_of_redis_with_aof(
         advance = await asyncio.wait_for(settled, 20)
         assert advance.fenced == []
         waiting.sort(key=lambda name: (LINES.index(lines[int(name)]), int(name)))
-        assert [name_of(claim.id) for claim in advance.claims] == waiting
+        assert [name_of(claim.id) for claim in claimed(advance)] == waiting
         after = snapshot(conversation.database)
         invariants.check(after)
         invariants.check_step(before, after)

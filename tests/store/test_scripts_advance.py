@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from queuecore.model import (
+    DEFAULT_LINE,
     LINES,
     Cancelling,
     Completed,
@@ -19,7 +20,19 @@ from queuecore.model import (
     RunnerForgotten,
 )
 from queuecore.store import Broker
-from tests.store.scene import DIED, ERROR, QUEUE, Scene, id_of, name_of, next_message, spec, token_of
+from tests.store.scene import (
+    DIED,
+    ERROR,
+    SPACE,
+    Scene,
+    asks,
+    claimed,
+    id_of,
+    name_of,
+    next_message,
+    spec,
+    token_of,
+)
 from tests.store.snapshot import GONE, NOW
 
 A = id_of("a")
@@ -67,8 +80,8 @@ async def test_a_claim_takes_the_oldest_job(scene: Scene) -> None:
         "job:a VERSION": 2,
         "job:a RUNNER": "runner",
         "job:a STARTED": NOW,
-        "line:normal": ["b"],
-        "lines normal": 1,
+        "line:default:async:normal": ["b"],
+        "lines default:async:normal": 1,
         "running:runner": {"a"},
     }
 
@@ -88,37 +101,37 @@ async def test_a_claim_that_finds_too_little_makes_the_runner_idle(scene: Scene)
 
     await scene.advance(slots=2)
 
-    assert scene.changes()["idle"] == {"runner"}
+    assert scene.changes()["idle:default:async"] == {"runner"}
 
 
 async def test_a_claim_that_fills_its_slots_takes_the_runner_off_the_idle(scene: Scene) -> None:
     await scene.enqueue("a")
-    scene.database.sadd(scene.key("idle"), "runner")
+    scene.database.sadd(scene.key("idle:default:async"), "runner")
 
     await scene.advance(slots=1)
 
-    assert "idle" not in scene.see()
+    assert "idle:default:async" not in scene.see()
 
 
 async def test_a_claim_passes_the_word_on_while_there_is_more(scene: Scene) -> None:
     await scene.register("other")
     await scene.advance(slots=1, runner="other")
     with scene.listen("control:other") as ears:
-        scene.database.delete(scene.key("idle"))
+        scene.database.delete(scene.key("idle:default:async"))
         await scene.enqueue("a", "b")
-        scene.database.sadd(scene.key("idle"), "other")
+        scene.database.sadd(scene.key("idle:default:async"), "other")
 
         await scene.advance(slots=1)
 
-        assert next_message(ears) == b"work"
+        assert next_message(ears) == b"work async"
 
 
 async def test_an_answer_says_when_the_next_scheduled_job_is_due(scene: Scene) -> None:
     await scene.enqueue("a", delay=60.0)
 
-    advance = await scene.broker.advance(QUEUE, "runner", lane=0, outcomes=[], slots=1)
+    advance = await scene.broker.claims.advance(SPACE, "runner", lane=0, outcomes=[], asks=asks(1))
 
-    assert advance.claims == []
+    assert claimed(advance) == []
     assert advance.next_due is not None
     assert 50 < advance.next_due <= 60
 
@@ -127,38 +140,39 @@ async def test_a_claim_passes_over_places_that_cancelled_jobs_left(scene: Scene)
     names = [str(n) for n in range(10)]
     await scene.enqueue(*names)
     for name in ("0", "1", "5", "9"):
-        await scene.broker.cancel(id_of(name))
+        await scene.broker.requests.cancel(id_of(name))
     assert scene.line() == ["", "", "2", "3", "4", "", "6", "7", "8", ""]
 
     claims = await scene.advance(slots=4)
 
     assert [name_of(claim.id) for claim in claims] == ["2", "3", "4", "6"]
     assert scene.line() == ["7", "8", ""]
-    assert scene.see()["lines"] == {"normal": 7, "normal.holes": 1}
+    assert scene.see()["lines"] == {DEFAULT_LINE: 7, f"{DEFAULT_LINE}.holes": 1}
 
 
 @pytest.mark.parametrize("cancelled", [999, 1_000, 2_500])
 async def test_a_claim_jumps_over_very_many_cancelled_jobs(scene: Scene, cancelled: int) -> None:
     names = [str(n) for n in range(cancelled)]
     await scene.enqueue(*names, "a", "b")
-    await asyncio.gather(*(scene.broker.cancel(id_of(name)) for name in names))
+    await asyncio.gather(*(scene.broker.requests.cancel(id_of(name)) for name in names))
 
     claims = await scene.advance(slots=1)
 
     assert [name_of(claim.id) for claim in claims] == ["a"]
-    assert scene.see()["lines"] == {"normal": cancelled + 1, "normal.holes": 0}
+    assert scene.see()["lines"] == {DEFAULT_LINE: cancelled + 1, f"{DEFAULT_LINE}.holes": 0}
 
 
 async def test_a_line_of_cancelled_jobs_only_is_emptied(scene: Scene) -> None:
     await scene.enqueue("a", "b", "c")
     for name in "abc":
-        await scene.broker.cancel(id_of(name))
+        await scene.broker.requests.cancel(id_of(name))
 
     assert await scene.advance(slots=1) == []
 
     after = scene.see()
-    assert "line:normal" not in after
-    assert after["lines"] == {"normal": 3, "normal.holes": 0}
+    assert "line:default:async:normal" not in after
+    assert "open" not in after
+    assert after["lines"] == {DEFAULT_LINE: 3, f"{DEFAULT_LINE}.holes": 0}
 
 
 async def test_an_id_in_line_without_a_job_is_dropped_and_counted(scene: Scene) -> None:
@@ -220,7 +234,7 @@ async def test_retry_without_a_delay_goes_to_the_end_of_the_line(scene: Scene) -
         "job:a VERSION": 3,
         "job:a FAILURES": 1,
         "history:a": [attempt_of(1, "timed_out", record(ERROR))],
-        "line:normal": ["b", "a"],
+        "line:default:async:normal": ["b", "a"],
         "running:runner": GONE,
         "statistics retried": 1,
         "statistics timed_out": 1,
@@ -252,7 +266,7 @@ async def test_an_attempt_that_timed_out_is_counted_though_it_was_the_last(
 ) -> None:
     await scene.run("a")
     if cancel:
-        await scene.broker.cancel(A)
+        await scene.broker.requests.cancel(A)
 
     await scene.advance(Failing(A, 1, ERROR, "timed_out"))
 
@@ -270,8 +284,8 @@ async def test_release_puts_the_job_back_to_the_front_unspent(scene: Scene) -> N
         "job:a STATE": "queued",
         "job:a VERSION": 3,
         "history:a": [attempt_of(1, "released")],
-        "line:normal": ["a", "b"],
-        "lines normal": 0,
+        "line:default:async:normal": ["a", "b"],
+        "lines default:async:normal": 0,
         "running:runner": GONE,
         "statistics released": 1,
     }
@@ -316,8 +330,8 @@ async def test_a_crash_puts_the_job_back_to_the_front_and_is_counted_apart(scene
         "job:a VERSION": 3,
         "job:a CRASHES": 1,
         "history:a": [attempt_of(1, "crashed", record(DIED))],
-        "line:normal": ["a", "b"],
-        "lines normal": 0,
+        "line:default:async:normal": ["a", "b"],
+        "lines default:async:normal": 0,
         "running:runner": GONE,
         "statistics crashed": 1,
     }
@@ -346,7 +360,7 @@ async def test_a_job_that_crashes_too_often_fails(scene: Scene) -> None:
 
 async def test_stop_ends_the_job_as_cancelled(scene: Scene) -> None:
     await scene.run("a")
-    await scene.broker.cancel(A)
+    await scene.broker.requests.cancel(A)
     scene.see()
 
     await scene.advance(Cancelling(A, 1))
@@ -368,19 +382,19 @@ async def test_an_attempt_without_a_result_ends_a_job_whose_cancel_was_asked_for
     scene: Scene, outcome: Outcome
 ) -> None:
     await scene.run("a")
-    await scene.broker.cancel(A)
+    await scene.broker.requests.cancel(A)
 
     await scene.advance(outcome, slots=1)
 
     after = scene.see()
     assert scene.state("a") == "cancelled"
-    assert {"line:normal", "scheduled", "failed", "running:runner"}.isdisjoint(after)
+    assert {"line:default:async:normal", "scheduled", "failed", "running:runner"}.isdisjoint(after)
     assert "CANCEL" not in after[f"job:{token_of('a')}"]
 
 
 async def test_a_result_is_accepted_though_a_cancel_was_asked_for(scene: Scene) -> None:
     await scene.run("a")
-    await scene.broker.cancel(A)
+    await scene.broker.requests.cancel(A)
 
     await scene.advance(Completed(A, 1, b"\x01"))
 
@@ -393,12 +407,12 @@ async def test_an_attempt_that_lost_its_job_changes_nothing_but_a_counter(
 ) -> None:
     await scene.register("second")
     await scene.run("a")
-    await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
     await scene.register("runner")
     await scene.advance(slots=1, runner="second")
     scene.see()
 
-    advance = await scene.broker.advance(QUEUE, "runner", lane=1, outcomes=[outcome], slots=0)
+    advance = await scene.broker.claims.advance(SPACE, "runner", lane=1, outcomes=[outcome], asks=asks(0))
 
     assert advance.fenced == [A]
     assert scene.changes() == {"statistics fenced": 1}
@@ -412,7 +426,7 @@ async def test_a_second_outcome_of_one_attempt_changes_nothing_but_a_counter(
     await scene.advance(Completed(A, 1, b"\x01"))
     scene.see()
 
-    advance = await scene.broker.advance(QUEUE, "runner", lane=1, outcomes=[outcome], slots=0)
+    advance = await scene.broker.claims.advance(SPACE, "runner", lane=1, outcomes=[outcome], asks=asks(0))
 
     assert advance.fenced == [A]
     assert scene.changes() == {"statistics fenced": 1}
@@ -421,8 +435,8 @@ async def test_a_second_outcome_of_one_attempt_changes_nothing_but_a_counter(
 async def test_an_outcome_of_a_job_that_is_gone_is_fenced(scene: Scene) -> None:
     scene.see()
 
-    advance = await scene.broker.advance(
-        QUEUE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], slots=0
+    advance = await scene.broker.claims.advance(
+        SPACE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], asks=asks(0)
     )
 
     assert advance.fenced == [A]
@@ -433,7 +447,9 @@ async def test_an_attempt_that_is_named_twice_in_a_call_completes_once(scene: Sc
     await scene.run("a")
     outcome = Completed(A, 1, b"\x01")
 
-    advance = await scene.broker.advance(QUEUE, "runner", lane=0, outcomes=[outcome, outcome], slots=0)
+    advance = await scene.broker.claims.advance(
+        SPACE, "runner", lane=0, outcomes=[outcome, outcome], asks=asks(0)
+    )
 
     assert advance.fenced == [A]
     assert scene.see()["completed"] == [token_of("a")]
@@ -444,8 +460,8 @@ async def test_a_job_that_vanished_while_it_ran_stays_gone(scene: Scene) -> None
     await scene.run("a")
     scene.database.delete(scene.job_key("a"))
 
-    advance = await scene.broker.advance(
-        QUEUE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], slots=0
+    advance = await scene.broker.claims.advance(
+        SPACE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], asks=asks(0)
     )
 
     assert advance.fenced == [A]
@@ -458,7 +474,9 @@ async def test_a_later_attempt_completes_under_its_own_number_only(scene: Scene)
     await scene.advance(Retrying(A, 1, 0.0, ERROR))
     await scene.advance(slots=1)
 
-    early = await scene.broker.advance(QUEUE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], slots=0)
+    early = await scene.broker.claims.advance(
+        SPACE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], asks=asks(0)
+    )
     assert early.fenced == [A]
     assert scene.state("a") == "running"
 
@@ -480,7 +498,8 @@ async def test_a_repeated_call_gives_the_same_answer_and_changes_nothing(scene: 
     await scene.run("a", "b")
     await scene.enqueue("c", "d")
     arguments = [
-        *("runner", 0, 7, 2, 1),
+        *("runner", 0, 7, 1, 1),
+        *("async", 2, 1, "default"),
         *(token_of("a"), b"\x01"),
         *("retry", token_of("b"), b"failed 0 " + ERROR_JSON.encode()),
         *("release", token_of("ghost"), b""),
@@ -492,30 +511,30 @@ async def test_a_repeated_call_gives_the_same_answer_and_changes_nothing(scene: 
 
     assert scene.changes() == {}
     assert again[:3] == first[:3]
-    assert [name_of(token.decode()) for token in again[2][::2]] == ["c", "d"]
+    assert [name_of(token.decode()) for token in again[2][0][::2]] == ["c", "d"]
 
 
 async def test_a_repeated_call_gives_checkpoints_again(scene: Scene) -> None:
     await scene.run("a")
-    await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, checkpoint=b"here")])
+    await scene.broker.claims.progress(SPACE, [ProgressUpdate(A, 1, checkpoint=b"here")])
     await scene.advance(Retrying(A, 1, 0.0, ERROR))
-    arguments = ["runner", 0, 7, 1, 0]
+    arguments = ["runner", 0, 7, 0, 1, "async", 1, 1, "default"]
 
     first = await scene.broker.client.run("advance", scene.key(""), *arguments)
     again = await scene.broker.client.run("advance", scene.key(""), *arguments)
 
-    assert first[2] == again[2] == [token_of("a").encode(), [spec(), b"2", b"1", b"", b"here"]]
+    assert first[2][0] == again[2][0] == [token_of("a").encode(), [spec(), b"2", b"1", b"", b"here"]]
 
 
 async def test_a_call_that_arrives_after_a_later_one_changes_nothing(scene: Scene) -> None:
     await scene.enqueue("a", "b", "c")
     base = scene.key("")
-    await scene.broker.client.run("advance", base, "runner", 0, 1, 1, 0)
+    await scene.broker.client.run("advance", base, "runner", 0, 1, 0, 1, "async", 1, 1, "default")
     await scene.broker.client.run("advance", base, "runner", 0, 2, 0, 0)
     await scene.broker.client.run("advance", base, "runner", 0, 3, 0, 0)
     scene.see()
 
-    await scene.broker.client.run("advance", base, "runner", 0, 2, 2, 0)
+    await scene.broker.client.run("advance", base, "runner", 0, 2, 0, 1, "async", 2, 1, "default")
 
     assert scene.changes() == {}
 
@@ -554,11 +573,13 @@ async def test_a_call_that_was_cut_short_is_ended_before_the_next(
 async def test_a_runner_that_was_given_up_claims_nothing(scene: Scene) -> None:
     await scene.run("a")
     await scene.enqueue("b")
-    await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
     scene.see()
 
     with pytest.raises(RunnerForgotten) as forgotten:
-        await scene.broker.advance(QUEUE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], slots=1)
+        await scene.broker.claims.advance(
+            SPACE, "runner", lane=0, outcomes=[Completed(A, 1, b"\x01")], asks=asks(1)
+        )
 
     assert forgotten.value.fenced == [A]
     assert scene.changes() == {"statistics fenced": 1}

@@ -2,11 +2,11 @@
 
 import pytest
 
-from queuecore.model import LINES, Completed, IdempotencyConflict, Line, Submitted
+from queuecore.model import DEFAULT_LINE, LINES, Completed, IdempotencyConflict, Line, Submitted
 from queuecore.store import Entry, EntryOptions
 from queuecore.store.keys import SPEC_IN_MESSAGE
 from tests.store.invariants import check
-from tests.store.scene import QUEUE, Scene, id_of, next_message, spec, token_of
+from tests.store.scene import SPACE, Scene, id_of, next_message, spec, token_of
 from tests.store.snapshot import GONE, NOW
 
 HOUR = 3600.0
@@ -28,7 +28,7 @@ async def test_a_plain_job_goes_to_the_end_of_the_normal_line(scene: Scene) -> N
         "job:b SPEC": SPEC,
         "job:b CREATED": NOW,
         "job:b SEQ": 1,
-        "line:normal": ["a", "b"],
+        "line:default:async:normal": ["a", "b"],
         "recent": ["a", "b"],
         "statistics enqueued": 2,
     }
@@ -44,10 +44,11 @@ async def test_a_job_with_options_is_stored_with_them(scene: Scene) -> None:
         "job:a SPEC": SPEC,
         "job:a CREATED": NOW,
         "job:a SEQ": 0,
-        "job:a LINE": "urgent",
+        "job:a LINE": "default:async:urgent",
         "job:a OWNER": "me",
         "job:a MAX_CRASHES": 5,
-        "line:urgent": ["a"],
+        "line:default:async:urgent": ["a"],
+        "open": {"default:async:urgent"},
         "owned:me": {"a": NOW},
         "recent": ["a"],
         "statistics enqueued": 1,
@@ -65,7 +66,7 @@ async def test_a_delayed_job_waits_in_no_line(scene: Scene) -> None:
         "job:a CREATED": NOW,
         "job:a DUE": NOW,
         "job:a SEQ": 0,
-        "job:a LINE": "low",
+        "job:a LINE": "default:async:low",
         "scheduled": {"a": NOW},
         "recent": ["a"],
         "statistics enqueued": 1,
@@ -74,14 +75,12 @@ async def test_a_delayed_job_waits_in_no_line(scene: Scene) -> None:
     assert due - created == HOUR * 1000
 
 
-async def test_a_batch_keeps_its_order_in_each_line(scene: Scene) -> None:
+async def test_large_batches_keep_their_order_in_each_line(scene: Scene) -> None:
     lines = [LINES[index % 4] for index in range(2500)]
-    entries = [
-        Entry(token_of(str(index)), SPEC, EntryOptions(line=line) if line is not Line.NORMAL else None)
-        for index, line in enumerate(lines)
-    ]
 
-    await scene.broker.enqueue(QUEUE, entries)
+    for line in LINES:
+        names = [str(index) for index in range(2500) if lines[index] is line]
+        await scene.enqueue(*names, line=line)
 
     for line in LINES:
         assert scene.line(line) == [str(index) for index in range(2500) if lines[index] is line]
@@ -91,13 +90,13 @@ async def test_a_batch_keeps_its_order_in_each_line(scene: Scene) -> None:
 async def test_the_same_ids_again_change_nothing(scene: Scene) -> None:
     entries = [
         Entry(token_of("a"), SPEC),
-        Entry(token_of("b"), SPEC, EntryOptions(owner="me", line=Line.HIGH)),
+        Entry(token_of("b"), SPEC, EntryOptions(owner="me")),
         unique("c"),
     ]
-    first = await scene.broker.enqueue(QUEUE, entries)
+    first = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
     scene.see()
 
-    again = await scene.broker.enqueue(QUEUE, entries)
+    again = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
 
     assert scene.changes() == {}
     assert first == [Submitted(id_of(name), created=True) for name in "abc"]
@@ -105,7 +104,9 @@ async def test_the_same_ids_again_change_nothing(scene: Scene) -> None:
 
 
 async def test_one_id_twice_in_a_batch_is_one_job(scene: Scene) -> None:
-    answers = await scene.broker.enqueue(QUEUE, [Entry(token_of("a"), SPEC), Entry(token_of("a"), SPEC)])
+    answers = await scene.broker.requests.enqueue(
+        SPACE, DEFAULT_LINE, [Entry(token_of("a"), SPEC), Entry(token_of("a"), SPEC)]
+    )
 
     assert [answer.created for answer in answers if isinstance(answer, Submitted)] == [True, False]
     assert scene.line() == ["a"]
@@ -113,21 +114,21 @@ async def test_one_id_twice_in_a_batch_is_one_job(scene: Scene) -> None:
 
 
 async def test_a_known_idempotency_key_answers_with_the_earlier_job(scene: Scene) -> None:
-    await scene.broker.enqueue(QUEUE, [unique("a")])
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a")])
     scene.see()
 
-    answers = await scene.broker.enqueue(QUEUE, [unique("b")])
+    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("b")])
 
     assert answers == [Submitted(id_of("a"), created=False)]
     assert scene.changes() == {}
 
 
 async def test_a_known_idempotency_key_with_other_content_is_a_conflict(scene: Scene) -> None:
-    await scene.broker.enqueue(QUEUE, [unique("a")])
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a")])
     scene.see()
 
-    conflict, other = await scene.broker.enqueue(
-        QUEUE, [unique("b", fingerprint="g h"), Entry(token_of("c"), SPEC)]
+    conflict, other = await scene.broker.requests.enqueue(
+        SPACE, DEFAULT_LINE, [unique("b", fingerprint="g h"), Entry(token_of("c"), SPEC)]
     )
 
     assert isinstance(conflict, IdempotencyConflict)
@@ -137,29 +138,29 @@ async def test_a_known_idempotency_key_with_other_content_is_a_conflict(scene: S
 
 
 async def test_two_equal_keys_in_one_batch_are_one_job(scene: Scene) -> None:
-    answers = await scene.broker.enqueue(QUEUE, [unique("a"), unique("b")])
+    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a"), unique("b")])
 
     assert answers == [Submitted(id_of("a"), created=True), Submitted(id_of("a"), created=False)]
     assert scene.line() == ["a"]
 
 
 async def test_an_idempotency_key_ends_with_its_window(scene: Scene) -> None:
-    await scene.broker.enqueue(QUEUE, [unique("a", window=60_000)])
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a", window=60_000)])
     key = scene.key("unique:key")
     assert 0 < scene.database.pttl(key) <= 60_000
     scene.database.delete(key)
 
-    answers = await scene.broker.enqueue(QUEUE, [unique("b")])
+    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("b")])
 
     assert answers == [Submitted(id_of("b"), created=True)]
 
 
 async def test_an_idempotency_key_of_a_removed_job_is_free(scene: Scene) -> None:
-    await scene.broker.enqueue(QUEUE, [unique("a")])
-    await scene.broker.cancel(id_of("a"))
-    await scene.broker.delete(id_of("a"))
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a")])
+    await scene.broker.requests.cancel(id_of("a"))
+    await scene.broker.pruning.delete(id_of("a"))
 
-    answers = await scene.broker.enqueue(QUEUE, [unique("b")])
+    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("b")])
 
     assert answers == [Submitted(id_of("b"), created=True)]
 
@@ -172,8 +173,8 @@ async def test_enqueue_wakes_one_idle_runner_that_can_hear(scene: Scene, delay: 
     with scene.listen("control:runner") as ears:
         await scene.enqueue("a", "b", delay=delay)
 
-        assert next_message(ears) == b"work"
-        assert "runner" not in scene.see().get("idle", set())
+        assert next_message(ears) == b"work async"
+        assert "runner" not in scene.see().get("idle:default:async", set())
 
 
 async def test_a_job_that_comes_alone_is_handed_to_a_runner_with_nothing_to_do(scene: Scene) -> None:
@@ -182,7 +183,7 @@ async def test_a_job_that_comes_alone_is_handed_to_a_runner_with_nothing_to_do(s
     with scene.listen("control:runner") as ears:
         await scene.enqueue("a")
 
-        assert next_message(ears) == b"job " + token_of("a").encode() + b" " + SPEC
+        assert next_message(ears) == b"job async " + token_of("a").encode() + b" " + SPEC
         assert scene.changes() == {
             "job:a STATE": "running",
             "job:a ATTEMPT": 1,
@@ -192,15 +193,15 @@ async def test_a_job_that_comes_alone_is_handed_to_a_runner_with_nothing_to_do(s
             "job:a SEQ": 0,
             "job:a RUNNER": "runner",
             "job:a STARTED": NOW,
-            "idle": GONE,
-            "lines normal": 1,
+            "idle:default:async": GONE,
+            "lines default:async:normal": 1,
             "running:runner": {"a"},
             "recent": ["a"],
             "statistics enqueued": 1,
         }
         check(scene.see())
 
-        again = await scene.broker.enqueue(QUEUE, [Entry(token_of("a"), SPEC)])
+        again = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [Entry(token_of("a"), SPEC)])
 
         assert again == [Submitted(id_of("a"), created=False)]
         assert scene.changes() == {}
@@ -210,25 +211,29 @@ async def test_a_job_that_comes_alone_is_handed_to_a_runner_with_nothing_to_do(s
     assert scene.state("a") == "completed"
 
 
-@pytest.mark.parametrize("reason", ["busy", "deaf", "large", "two", "urgent", "line"])
+@pytest.mark.parametrize("reason", ["busy", "deaf", "large", "two", "delayed", "owned", "line"])
 async def test_any_other_job_stands_in_line(scene: Scene, reason: str) -> None:
     with scene.listen("control:other" if reason == "deaf" else "control:runner"):
         if reason == "busy":
             await scene.run("running")
         if reason == "line":
             await scene.enqueue("first")
-            scene.database.sadd(scene.key("idle"), "runner")
+            scene.database.sadd(scene.key("idle:default:async"), "runner")
         else:
             await scene.advance(slots=1)
         large = spec(text="x" * SPEC_IN_MESSAGE) if reason == "large" else SPEC
         entries = [Entry(token_of(name), large) for name in ("ab" if reason == "two" else "a")]
-        if reason == "urgent":
-            entries = [Entry(token_of("a"), SPEC, EntryOptions(line=Line.URGENT))]
+        if reason == "owned":
+            entries = [Entry(token_of("a"), SPEC, EntryOptions(owner="me"))]
+        if reason == "delayed":
+            entries = [Entry(token_of("a"), SPEC, EntryOptions(delay=1000))]
 
-        await scene.broker.enqueue(QUEUE, entries)
+        await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
 
-        assert scene.state("a") == "queued"
-        assert "idle" not in scene.see()  # the runner was told that there is work, or cannot hear
+        assert scene.state("a") == ("scheduled" if reason == "delayed" else "queued")
+        assert (
+            "idle:default:async" not in scene.see()
+        )  # the runner was told that there is work, or cannot hear
         check(scene.see())
 
 
@@ -240,7 +245,7 @@ async def test_due_jobs_go_to_the_end_of_their_lines_in_order(scene: Scene) -> N
     scene.database.zadd(scene.key("scheduled"), {token_of("b"): 1, token_of("c"): 2, token_of("u"): 3})
     scene.see()
 
-    await scene.broker.heartbeat(QUEUE, [], ttl=1.0)
+    await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=1.0)
 
     assert scene.changes() == {
         **{f"job:{name} STATE": "queued" for name in "bcu"},
@@ -248,8 +253,9 @@ async def test_due_jobs_go_to_the_end_of_their_lines_in_order(scene: Scene) -> N
         **{f"job:{name} DUE": GONE for name in "bcu"},
         "job:b SEQ": 1,
         "job:c SEQ": 2,
-        "line:normal": ["a", "b", "c"],
-        "line:urgent": ["u"],
+        "line:default:async:normal": ["a", "b", "c"],
+        "line:default:async:urgent": ["u"],
+        "open": {"default:async:normal", "default:async:urgent"},
         "scheduled": {"late": NOW},
     }
 
@@ -267,6 +273,6 @@ async def test_what_is_scheduled_and_has_no_job_is_dropped(scene: Scene) -> None
     scene.database.zadd(scene.key("scheduled"), {token_of("ghost"): 1})
     scene.see()
 
-    await scene.broker.heartbeat(QUEUE, [], ttl=1.0)
+    await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=1.0)
 
     assert scene.changes() == {"scheduled": GONE}

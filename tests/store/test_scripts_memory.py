@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from queuecore.client import Inspector
 from queuecore.model import (
     Completed,
     Crashing,
@@ -14,8 +15,7 @@ from queuecore.model import (
     Retrying,
     State,
 )
-from queuecore.store import Inspector
-from tests.store.scene import DIED, ERROR, QUEUE, Scene, id_of, name_of, token_of
+from tests.store.scene import DIED, ERROR, SPACE, Scene, id_of, name_of, token_of
 
 A = id_of("a")
 AT_ONCE = Retention(completed=0, failed=0, cancelled=0)
@@ -51,10 +51,10 @@ async def test_a_full_redis_takes_no_new_jobs(busy: Scene) -> None:
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_redis_starts_no_job_again(busy: Scene) -> None:
-    await busy.broker.cancel(id_of("f"))
+    await busy.broker.requests.cancel(id_of("f"))
 
     with pytest.raises(QueueFull):
-        await busy.broker.requeue(id_of("f"))
+        await busy.broker.requests.requeue(id_of("f"))
 
     assert busy.state("f") == "cancelled"
 
@@ -75,14 +75,14 @@ async def test_a_full_redis_settles_and_claims(busy: Scene) -> None:
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_redis_cancels(busy: Scene) -> None:
-    assert await busy.broker.cancel(id_of("f")) is State.CANCELLED
-    assert await busy.broker.cancel(id_of("g")) is State.CANCELLED
-    assert await busy.broker.cancel(A) is State.RUNNING
+    assert await busy.broker.requests.cancel(id_of("f")) is State.CANCELLED
+    assert await busy.broker.requests.cancel(id_of("g")) is State.CANCELLED
+    assert await busy.broker.requests.cancel(A) is State.RUNNING
 
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_redis_takes_progress_and_checkpoints(busy: Scene) -> None:
-    reply = await busy.broker.progress(QUEUE, [ProgressUpdate(A, 1, None, b"here", ("a line",))])
+    reply = await busy.broker.claims.progress(SPACE, [ProgressUpdate(A, 1, None, b"here", ("a line",))])
 
     assert reply.fenced == []
     assert busy.see()[f"job:{token_of('a')}"]["CHECKPOINT"] == "here"
@@ -95,7 +95,7 @@ async def test_a_full_redis_takes_heartbeats_and_promotes(busy: Scene) -> None:
     busy.database.delete(busy.key("alive:runner"))
     busy.database.config_set("maxmemory", 1)
 
-    reply = await busy.broker.heartbeat(QUEUE, ["runner"], ttl=60.0)
+    reply = await busy.broker.upkeep.heartbeat(SPACE, ["runner"], queues=["default"], ttl=60.0)
 
     assert reply.forgotten == []
     assert "alive:runner" in busy.see()
@@ -104,7 +104,7 @@ async def test_a_full_redis_takes_heartbeats_and_promotes(busy: Scene) -> None:
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_redis_recovers_what_was_abandoned(busy: Scene) -> None:
-    recovered = await busy.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    recovered = await busy.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
 
     assert sorted(name_of(each.id) for each in recovered) == list("abcde")
     assert busy.line() == list("abcdef")
@@ -112,7 +112,7 @@ async def test_a_full_redis_recovers_what_was_abandoned(busy: Scene) -> None:
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_redis_gives_back_what_a_runner_does_not_know(busy: Scene) -> None:
-    released = await busy.broker.reconcile(QUEUE, "runner", [(A, 1)])
+    released = await busy.broker.claims.reconcile(SPACE, "runner", [(A, 1)])
 
     assert sorted(name_of(job_id) for job_id in released) == list("bcde")
 
@@ -121,16 +121,16 @@ async def test_a_full_redis_gives_back_what_a_runner_does_not_know(busy: Scene) 
 async def test_a_full_redis_lets_runners_come_and_go(busy: Scene) -> None:
     await busy.register("third")
 
-    assert await busy.broker.unregister(QUEUE, "third") == 0
+    assert await busy.broker.claims.unregister(SPACE, "third") == 0
 
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_redis_puts_damage_right(busy: Scene) -> None:
-    busy.database.delete(busy.key("line:normal"), busy.key("scheduled"), busy.key("runners"))
+    busy.database.delete(busy.key("line:default:async:normal"), busy.key("scheduled"), busy.key("runners"))
 
-    cursor, repaired = await busy.broker.sweep(QUEUE)
+    cursor, repaired = await busy.broker.upkeep.sweep(SPACE)
     while cursor:
-        cursor, more = await busy.broker.sweep(QUEUE, cursor)
+        cursor, more = await busy.broker.upkeep.sweep(SPACE, cursor)
         repaired += more
 
     assert sorted(name_of(job_id) for job_id in repaired) == list("abcdefg")
@@ -138,17 +138,17 @@ async def test_a_full_redis_puts_damage_right(busy: Scene) -> None:
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_redis_is_emptied_by_pruning(busy: Scene) -> None:
-    await busy.broker.cancel(id_of("f"))
+    await busy.broker.requests.cancel(id_of("f"))
 
-    expired = await busy.broker.expired(QUEUE, AT_ONCE)
+    expired = await busy.broker.pruning.expired(SPACE, AT_ONCE)
 
-    assert await busy.broker.prune(QUEUE, expired, AT_ONCE) == [id_of("f")]
+    assert await busy.broker.pruning.prune(SPACE, expired, AT_ONCE) == [id_of("f")]
 
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_redis_answers_questions(busy: Scene) -> None:
-    inspector = Inspector(busy.broker)
+    inspector = Inspector(busy.broker, space=SPACE)
 
-    assert (await inspector.job(A)).state is State.RUNNING
-    assert (await inspector.counts(QUEUE)).running == 5
+    assert (await inspector.jobs.record(A)).state is State.RUNNING
+    assert (await inspector.figures.counts()).running == 5
     assert await busy.broker.client.run("watch", busy.key(""), token_of("a"), "client", 2) == 2

@@ -7,7 +7,7 @@ import redis
 
 from queuecore.model import LINES, Failing, Line, Releasing, Retrying, RunnerForgotten, State
 from queuecore.store import Broker
-from tests.store.scene import DIED, ERROR, QUEUE, Scene, id_of, name_of, next_message, token_of
+from tests.store.scene import DIED, ERROR, SPACE, Scene, id_of, name_of, next_message, token_of
 from tests.store.snapshot import GONE
 
 A = id_of("a")
@@ -26,7 +26,7 @@ async def test_a_runner_that_leaves_without_jobs_leaves_nothing(scene: Scene) ->
     await scene.register("second")
     await scene.advance(slots=1, runner="second")
 
-    assert await scene.broker.unregister(QUEUE, "second") == 0
+    assert await scene.broker.claims.unregister(SPACE, "second") == 0
 
     assert scene.changes() == {}
 
@@ -35,7 +35,7 @@ async def test_a_runner_with_jobs_stays_registered(scene: Scene) -> None:
     await scene.run("a")
     scene.see()
 
-    assert await scene.broker.unregister(QUEUE, "runner") == 1
+    assert await scene.broker.claims.unregister(SPACE, "runner") == 1
 
     assert scene.changes() == {}
 
@@ -48,7 +48,7 @@ async def test_a_heartbeat_lengthens_a_life_and_changes_nothing(scene: Scene) ->
     scene.database.pexpire(key, 5_000)
     scene.see()
 
-    await scene.broker.heartbeat(QUEUE, ["runner"], ttl=60.0)
+    await scene.broker.upkeep.heartbeat(SPACE, ["runner"], queues=["default"], ttl=60.0)
 
     assert scene.changes() == {}
     assert 50_000 < scene.database.pttl(key) <= 60_000
@@ -58,17 +58,17 @@ async def test_a_heartbeat_brings_back_a_registered_runner(scene: Scene) -> None
     silence(scene)
     scene.see()
 
-    reply = await scene.broker.heartbeat(QUEUE, ["runner"], ttl=60.0)
+    reply = await scene.broker.upkeep.heartbeat(SPACE, ["runner"], queues=["default"], ttl=60.0)
 
     assert reply.forgotten == []
     assert scene.changes() == {"alive:runner": "1"}
 
 
 async def test_a_heartbeat_does_not_bring_back_a_runner_that_was_given_up(scene: Scene) -> None:
-    await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
     scene.see()
 
-    reply = await scene.broker.heartbeat(QUEUE, ["runner", "never"], ttl=60.0)
+    reply = await scene.broker.upkeep.heartbeat(SPACE, ["runner", "never"], queues=["default"], ttl=60.0)
 
     assert reply.forgotten == ["runner", "never"]
     assert scene.changes() == {}
@@ -79,7 +79,7 @@ async def test_a_heartbeat_names_silent_runners_that_are_not_its_own(scene: Scen
         await scene.register(runner)
         silence(scene, runner)
 
-    reply = await scene.broker.heartbeat(QUEUE, ["second"], ttl=60.0)
+    reply = await scene.broker.upkeep.heartbeat(SPACE, ["second"], queues=["default"], ttl=60.0)
 
     assert reply.suspects == ["third"]
 
@@ -88,14 +88,14 @@ async def test_a_heartbeat_carries_the_cancels_of_its_runners_until_they_are_don
     await scene.register("second")
     await scene.run("a")
     await scene.run("b", runner="second")
-    await scene.broker.cancel(A)
-    await scene.broker.cancel(id_of("b"))
+    await scene.broker.requests.cancel(A)
+    await scene.broker.requests.cancel(id_of("b"))
 
-    reply = await scene.broker.heartbeat(QUEUE, ["runner"], ttl=60.0)
+    reply = await scene.broker.upkeep.heartbeat(SPACE, ["runner"], queues=["default"], ttl=60.0)
     assert reply.cancels == [(A, "runner")]
 
     await scene.advance(Releasing(A, 1))
-    reply = await scene.broker.heartbeat(QUEUE, ["runner"], ttl=60.0)
+    reply = await scene.broker.upkeep.heartbeat(SPACE, ["runner"], queues=["default"], ttl=60.0)
     assert reply.cancels == []
     assert scene.see()["cancelling"] == {token_of("b"): "second"}
 
@@ -103,12 +103,12 @@ async def test_a_heartbeat_carries_the_cancels_of_its_runners_until_they_are_don
 async def test_a_heartbeat_tells_the_backlog_and_the_next_due_time(scene: Scene) -> None:
     for line in LINES:
         await scene.enqueue(f"{line}1", f"{line}2", line=line)
-    await scene.broker.cancel(id_of("low1"))
+    await scene.broker.requests.cancel(id_of("low1"))
     await scene.enqueue("later", delay=60.0)
 
-    reply = await scene.broker.heartbeat(QUEUE, [], ttl=60.0)
+    reply = await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=60.0)
 
-    assert reply.backlog == 7
+    assert reply.backlog is True
     assert reply.next_due is not None
     assert 50 < reply.next_due <= 60
 
@@ -120,7 +120,7 @@ async def test_a_dead_runners_jobs_go_back_and_it_is_forgotten(scene: Scene) -> 
     await scene.run("a")
     scene.see()
 
-    recovered = await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    recovered = await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
 
     assert [(each.id, each.attempt, each.state) for each in recovered] == [(A, 1, State.QUEUED)]
     changed = scene.changes()
@@ -129,8 +129,8 @@ async def test_a_dead_runners_jobs_go_back_and_it_is_forgotten(scene: Scene) -> 
         "job:a STATE": "queued",
         "job:a VERSION": 3,
         "job:a CRASHES": 1,
-        "line:normal": ["a"],
-        "lines normal": 0,
+        "line:default:async:normal": ["a"],
+        "lines default:async:normal": 0,
         "running:runner": GONE,
         "alive:runner": GONE,
         "runners runner": GONE,
@@ -141,11 +141,11 @@ async def test_a_dead_runners_jobs_go_back_and_it_is_forgotten(scene: Scene) -> 
 
 async def test_taking_over_twice_is_taking_over_once(scene: Scene) -> None:
     await scene.run("a")
-    await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
     scene.see()
 
-    assert await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True) == []
-    assert await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=False) == []
+    assert await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True) == []
+    assert await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=False) == []
 
     assert scene.changes() == {}
 
@@ -154,7 +154,7 @@ async def test_a_silent_runner_that_has_a_heartbeat_after_all_keeps_its_jobs(sce
     await scene.run("a")
     scene.see()
 
-    assert await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=False) == []
+    assert await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=False) == []
 
     assert scene.changes() == {}
 
@@ -163,7 +163,7 @@ async def test_a_silent_runners_jobs_go_back(scene: Scene) -> None:
     await scene.run("a")
     silence(scene)
 
-    recovered = await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=False)
+    recovered = await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=False)
 
     assert [each.id for each in recovered] == [A]
 
@@ -174,7 +174,7 @@ async def test_taking_over_keeps_the_order_at_the_front_of_the_line(scene: Scene
     await scene.run(*names)
     await scene.enqueue("next")
 
-    await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
 
     assert scene.line() == [*names, "next"]
 
@@ -188,16 +188,18 @@ async def test_while_it_is_taken_over_a_runner_may_claim_nothing(scene: Scene) -
     with pytest.raises(RunnerForgotten):
         await scene.advance(slots=1)
 
-    assert (await scene.broker.heartbeat(QUEUE, ["runner"], ttl=60.0)).forgotten == ["runner"]
+    assert (
+        await scene.broker.upkeep.heartbeat(SPACE, ["runner"], queues=["default"], ttl=60.0)
+    ).forgotten == ["runner"]
     assert scene.line() == ["b", "c"]
 
 
 async def test_a_runner_that_is_taken_over_is_idle_no_more(scene: Scene) -> None:
     await scene.advance(slots=1)
 
-    await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
 
-    assert "idle" not in scene.see()
+    assert "idle:default:async" not in scene.see()
 
 
 @pytest.mark.parametrize("how", ["take over", "reconcile", "sweep"])
@@ -205,18 +207,18 @@ async def test_what_goes_back_in_line_wakes_an_idle_runner(scene: Scene, how: st
     await scene.register("second")
     await scene.run("a")
     with scene.listen("control:second") as ears:
-        scene.database.sadd(scene.key("idle"), "second")
+        scene.database.sadd(scene.key("idle:default:async"), "second")
 
         match how:
             case "take over":
-                await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+                await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
             case "reconcile":
-                await scene.broker.reconcile(QUEUE, "runner", [])
+                await scene.broker.claims.reconcile(SPACE, "runner", [])
             case "sweep":
                 scene.database.hdel(scene.key("runners"), "runner")
                 await sweep(scene)
 
-        assert next_message(ears) == b"work"
+        assert next_message(ears) == b"work async"
 
 
 async def test_taking_over_fails_what_crashed_too_often(scene: Scene) -> None:
@@ -225,7 +227,7 @@ async def test_taking_over_fails_what_crashed_too_often(scene: Scene) -> None:
     for attempt in (1, 2):
         await scene.register("runner")
         await scene.advance(slots=2)
-        recovered = await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+        recovered = await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
         assert {name_of(each.id): each.state for each in recovered} == {
             "a": State.QUEUED if attempt == 1 else State.FAILED,
             "b": State.QUEUED,
@@ -236,9 +238,9 @@ async def test_taking_over_fails_what_crashed_too_often(scene: Scene) -> None:
 
 async def test_taking_over_cancels_what_was_to_be_cancelled(scene: Scene) -> None:
     await scene.run("a")
-    await scene.broker.cancel(A)
+    await scene.broker.requests.cancel(A)
 
-    recovered = await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+    recovered = await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
 
     assert [each.state for each in recovered] == [State.CANCELLED]
 
@@ -249,7 +251,7 @@ async def test_taking_over_drops_what_the_runner_does_not_have(scene: Scene) -> 
     scene.database.sadd(scene.key("running:runner"), token_of("a"), token_of("ghost"))
     scene.see()
 
-    assert await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True) == []
+    assert await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True) == []
 
     assert scene.changes() == {"running:runner": GONE, "alive:runner": GONE, "runners runner": GONE}
 
@@ -267,7 +269,11 @@ async def test_ten_recoverers_put_a_thousand_jobs_back_once_each(
     brokers = [Broker.connect(redis_url) for _ in range(10)]
 
     recovered = await asyncio.gather(
-        *(broker.recover(QUEUE, runner, DIED, seen_dead=False) for broker in brokers for runner in runners)
+        *(
+            broker.upkeep.recover(SPACE, runner, DIED, seen_dead=False)
+            for broker in brokers
+            for runner in runners
+        )
     )
 
     for broker in brokers:
@@ -286,7 +292,9 @@ async def test_ten_recoverers_keep_one_runners_jobs_in_order(scene: Scene, redis
     await scene.run(*names)
     brokers = [Broker.connect(redis_url) for _ in range(10)]
 
-    await asyncio.gather(*(broker.recover(QUEUE, "runner", DIED, seen_dead=True) for broker in brokers))
+    await asyncio.gather(
+        *(broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True) for broker in brokers)
+    )
 
     for broker in brokers:
         await broker.close()
@@ -303,25 +311,25 @@ def last_tick(scene: Scene, *, ago: float) -> None:
 
 
 async def test_the_first_look_may_judge(scene: Scene) -> None:
-    assert (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind == 0
+    assert (await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=6.0)).blind == 0
 
 
 async def test_a_look_soon_after_the_last_may_judge(scene: Scene) -> None:
     last_tick(scene, ago=2.5)
 
-    assert (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind == 0
+    assert (await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=6.0)).blind == 0
 
 
 async def test_a_look_long_after_the_last_was_blind_and_judges_nobody_for_one_heartbeats_life(
     scene: Scene,
 ) -> None:
     last_tick(scene, ago=3.5)
-    assert (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind == 6.0
-    assert 5.0 < (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind <= 6.0
+    assert (await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=6.0)).blind == 6.0
+    assert 5.0 < (await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=6.0)).blind <= 6.0
 
     scene.database.hincrby(scene.key("recovery"), "blind_until", -6_000)
 
-    assert (await scene.broker.heartbeat(QUEUE, [], ttl=6.0)).blind == 0
+    assert (await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=6.0)).blind == 0
 
 
 # reconcile
@@ -332,7 +340,7 @@ async def test_jobs_the_runner_does_not_know_are_given_back_in_order(scene: Scen
     await scene.enqueue("e")
     scene.see()
 
-    released = await scene.broker.reconcile(QUEUE, "runner", [(id_of("c"), 1)])
+    released = await scene.broker.claims.reconcile(SPACE, "runner", [(id_of("c"), 1)])
 
     assert sorted(name_of(job_id) for job_id in released) == ["a", "b", "d"]
     assert scene.line() == ["a", "b", "d", "e"]
@@ -345,14 +353,14 @@ async def test_a_job_known_by_an_earlier_attempt_is_given_back(scene: Scene) -> 
     await scene.run("a")
     await scene.advance(Retrying(A, 1, 0.0, ERROR), slots=1)
 
-    assert await scene.broker.reconcile(QUEUE, "runner", [(A, 1)]) == [A]
+    assert await scene.broker.claims.reconcile(SPACE, "runner", [(A, 1)]) == [A]
 
 
 async def test_reconciling_what_agrees_changes_nothing(scene: Scene) -> None:
     await scene.run("a", "b")
     scene.see()
 
-    assert await scene.broker.reconcile(QUEUE, "runner", [(A, 1), (id_of("b"), 1)]) == []
+    assert await scene.broker.claims.reconcile(SPACE, "runner", [(A, 1), (id_of("b"), 1)]) == []
 
     assert scene.changes() == {}
 
@@ -363,7 +371,7 @@ async def test_reconciling_forgets_what_belongs_to_others(scene: Scene) -> None:
     scene.database.sadd(scene.key("running:runner"), token_of("a"), token_of("ghost"))
     scene.see()
 
-    assert await scene.broker.reconcile(QUEUE, "runner", []) == []
+    assert await scene.broker.claims.reconcile(SPACE, "runner", []) == []
 
     assert scene.changes() == {"running:runner": GONE}
 
@@ -373,9 +381,9 @@ async def test_reconciling_forgets_what_belongs_to_others(scene: Scene) -> None:
 
 async def sweep(scene: Scene) -> list[str]:
     """A whole sweep; the names of what was put right."""
-    cursor, repaired = await scene.broker.sweep(QUEUE)
+    cursor, repaired = await scene.broker.upkeep.sweep(SPACE)
     while cursor:
-        cursor, more = await scene.broker.sweep(QUEUE, cursor)
+        cursor, more = await scene.broker.upkeep.sweep(SPACE, cursor)
         repaired += more
     return sorted(name_of(job_id) for job_id in repaired)
 
@@ -384,7 +392,7 @@ async def test_a_sweep_of_what_is_right_changes_nothing(scene: Scene) -> None:
     await scene.enqueue("d", delay=60.0)
     await scene.run("a")
     await scene.enqueue("b", "c", line=Line.HIGH)
-    await scene.broker.cancel(id_of("b"))
+    await scene.broker.requests.cancel(id_of("b"))
     scene.see()
 
     assert await sweep(scene) == []
@@ -394,8 +402,8 @@ async def test_a_sweep_of_what_is_right_changes_nothing(scene: Scene) -> None:
 
 async def test_a_sweep_puts_queued_jobs_back_in_line_in_their_order(scene: Scene) -> None:
     await scene.enqueue("a", "b", "c", "d", "e")
-    scene.database.lset(scene.key("line:normal"), 1, "")
-    scene.database.lset(scene.key("line:normal"), 3, "")
+    scene.database.lset(scene.key("line:default:async:normal"), 1, "")
+    scene.database.lset(scene.key("line:default:async:normal"), 3, "")
 
     assert await sweep(scene) == ["b", "d"]
 
@@ -407,7 +415,7 @@ async def test_after_a_line_was_lost_a_sweep_makes_it_again(scene: Scene) -> Non
     names = [str(n) for n in range(60)]
     await scene.run(*names[:10])
     await scene.enqueue(*names[10:])
-    scene.database.delete(scene.key("line:normal"), scene.key("lines"))
+    scene.database.delete(scene.key("line:default:async:normal"), scene.key("lines"))
 
     await sweep(scene)
 
@@ -452,7 +460,7 @@ async def test_a_sweep_lists_an_ended_job_again_so_that_it_can_expire(scene: Sce
         await scene.advance(slots=1)
         await scene.advance(Failing(A, 1, ERROR))
     else:
-        await scene.broker.cancel(A)
+        await scene.broker.requests.cancel(A)
     before = scene.see()
     scene.database.delete(scene.key(key))
 

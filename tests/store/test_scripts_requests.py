@@ -2,6 +2,7 @@
 
 import pytest
 
+from queuecore.client import Inspector
 from queuecore.model import (
     AttemptRecord,
     Cancelling,
@@ -19,9 +20,8 @@ from queuecore.model import (
     State,
     StateConflict,
 )
-from queuecore.store import Inspector
 from queuecore.store.keys import LOG_LENGTH, RECENT_LENGTH
-from tests.store.scene import DIED, ERROR, QUEUE, Scene, id_of, name_of, next_message, token_of
+from tests.store.scene import DIED, ERROR, SPACE, Scene, id_of, name_of, next_message, token_of
 from tests.store.snapshot import GONE, NOW
 
 A = id_of("a")
@@ -36,7 +36,7 @@ async def in_state(scene: Scene, state: State, name: str = "a", owner: str = "")
     if state in (State.SCHEDULED, State.QUEUED):
         return
     if state is State.CANCELLED:
-        await scene.broker.cancel(id_of(name))
+        await scene.broker.requests.cancel(id_of(name))
         return
     await scene.advance(slots=1)
     if state is State.COMPLETED:
@@ -52,18 +52,18 @@ async def test_cancel_of_a_queued_job_leaves_a_hole_and_everyone_elses_place(sce
     await scene.enqueue("a", "b", "c", "d")
     scene.see()
 
-    assert await scene.broker.cancel(id_of("b")) is State.CANCELLED
+    assert await scene.broker.requests.cancel(id_of("b")) is State.CANCELLED
 
     assert scene.changes() == {
         "job:b STATE": "cancelled",
         "job:b FINISHED": NOW,
         "job:b VERSION": 2,
-        "line:normal": ["a", "", "c", "d"],
-        "lines normal.holes": 1,
+        "line:default:async:normal": ["a", "", "c", "d"],
+        "lines default:async:normal.holes": 1,
         "cancelled": {"b": NOW},
         "statistics cancelled": 1,
     }
-    assert await scene.broker.cancel(id_of("d")) is State.CANCELLED
+    assert await scene.broker.requests.cancel(id_of("d")) is State.CANCELLED
     assert scene.line() == ["a", "", "c", ""]
 
 
@@ -71,7 +71,7 @@ async def test_cancel_of_a_scheduled_job_ends_it(scene: Scene) -> None:
     await in_state(scene, State.SCHEDULED)
     scene.see()
 
-    assert await scene.broker.cancel(A) is State.CANCELLED
+    assert await scene.broker.requests.cancel(A) is State.CANCELLED
 
     assert scene.changes() == {
         "job:a STATE": "cancelled",
@@ -88,7 +88,7 @@ async def test_cancel_of_a_running_job_asks_its_runner(scene: Scene) -> None:
     await in_state(scene, State.RUNNING)
     scene.see()
     with scene.listen("control:runner") as ears:
-        assert await scene.broker.cancel(A) is State.RUNNING
+        assert await scene.broker.requests.cancel(A) is State.RUNNING
 
         assert next_message(ears) == b"cancel " + token_of("a").encode()
     assert scene.changes() == {"job:a CANCEL": 1, "job:a VERSION": 3, "cancelling a": "runner"}
@@ -97,10 +97,10 @@ async def test_cancel_of_a_running_job_asks_its_runner(scene: Scene) -> None:
 @pytest.mark.parametrize("state", [State.SCHEDULED, State.QUEUED, State.RUNNING, State.CANCELLED])
 async def test_cancel_again_gives_the_same_answer_and_changes_nothing(scene: Scene, state: State) -> None:
     await in_state(scene, state)
-    first = await scene.broker.cancel(A)
+    first = await scene.broker.requests.cancel(A)
     scene.see()
 
-    assert await scene.broker.cancel(A) is first
+    assert await scene.broker.requests.cancel(A) is first
 
     assert scene.changes() == {}
 
@@ -111,15 +111,15 @@ async def test_cancel_of_an_ended_job_is_a_conflict(scene: Scene, state: State) 
     scene.see()
 
     with pytest.raises(StateConflict) as conflict:
-        await scene.broker.cancel(A)
+        await scene.broker.requests.cancel(A)
 
     assert conflict.value.state == state
     assert scene.changes() == {}
 
 
-@pytest.mark.parametrize("job_id", [A, "nonsense", "", "default." + "x" * 23, "Default." + "x" * 22])
+@pytest.mark.parametrize("job_id", [A, "nonsense", "", "main." + "x" * 23, "Main." + "x" * 22])
 async def test_what_is_no_job_cannot_be_found(scene: Scene, job_id: str) -> None:
-    for ask in (scene.broker.cancel, scene.broker.requeue, scene.broker.delete):
+    for ask in (scene.broker.requests.cancel, scene.broker.requests.requeue, scene.broker.pruning.delete):
         with pytest.raises(JobNotFound):
             await ask(job_id)
 
@@ -129,7 +129,7 @@ async def test_cancel_finds_a_job_in_a_line_that_grew_at_its_front(scene: Scene)
     await scene.enqueue("c")
     await scene.advance(Releasing(A, 1), Releasing(id_of("b"), 1))
 
-    await scene.broker.cancel(id_of("b"))
+    await scene.broker.requests.cancel(id_of("b"))
 
     assert scene.line() == ["a", "", "c"]
 
@@ -143,17 +143,17 @@ async def test_requeue_gives_a_new_series_of_attempts_at_the_end_of_the_line(
 ) -> None:
     await scene.run("a", line=Line.HIGH)
     await scene.enqueue("b", line=Line.HIGH)
-    await scene.broker.progress(
-        QUEUE,
+    await scene.broker.claims.progress(
+        SPACE,
         [ProgressUpdate(A, 1, Progress(0.5, 1, 2, "", "", None, None, None), checkpoint=b"here")],
     )
     if state is State.CANCELLED:
-        await scene.broker.cancel(A)
+        await scene.broker.requests.cancel(A)
     await scene.advance(Failing(A, 1, ERROR))
     assert scene.state("a") == state
     scene.see()
 
-    assert await scene.broker.requeue(A) is State.QUEUED
+    assert await scene.broker.requests.requeue(A) is State.QUEUED
 
     changed = scene.changes()
     version = changed.pop("job:a VERSION")
@@ -165,7 +165,7 @@ async def test_requeue_gives_a_new_series_of_attempts_at_the_end_of_the_line(
         "job:a PROGRESS": GONE,
         "job:a PROGRESSED": GONE,
         **({"job:a ERROR": GONE, "job:a FAILURES": GONE} if state is State.FAILED else {}),
-        "line:high": ["b", "a"],
+        "line:default:async:high": ["b", "a"],
         str(state): GONE,
         "statistics requeued": 1,
     }
@@ -177,7 +177,7 @@ async def test_requeue_of_another_state_is_a_conflict(scene: Scene, state: State
     scene.see()
 
     with pytest.raises(StateConflict) as conflict:
-        await scene.broker.requeue(A)
+        await scene.broker.requests.requeue(A)
 
     assert conflict.value.state == state
     assert scene.changes() == {}
@@ -188,7 +188,7 @@ async def test_requeue_forgets_the_crashes_of_the_series_before(scene: Scene) ->
     await scene.advance(Crashing(A, 1, DIED))
     assert scene.state("a") == State.FAILED
 
-    await scene.broker.requeue(A)
+    await scene.broker.requests.requeue(A)
 
     assert "CRASHES" not in scene.see()[f"job:{token_of('a')}"]
 
@@ -208,9 +208,9 @@ async def test_requeue_wakes_an_idle_runner(scene: Scene) -> None:
     await in_state(scene, State.FAILED)
     await scene.advance(slots=1)
     with scene.listen("control:runner") as ears:
-        await scene.broker.requeue(A)
+        await scene.broker.requests.requeue(A)
 
-        assert next_message(ears) == b"work"
+        assert next_message(ears) == b"work async"
 
 
 # delete, expired and prune
@@ -221,20 +221,21 @@ async def test_delete_of_an_ended_job_leaves_nothing_of_it(scene: Scene, state: 
     empty = scene.see()
     await scene.enqueue("a", owner="me")
     await scene.advance(slots=1)
-    await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, log=("a line",))])
+    await scene.broker.claims.progress(SPACE, [ProgressUpdate(A, 1, log=("a line",))])
     await scene.advance(Retrying(A, 1, 0.0, ERROR), slots=1)
     if state is State.CANCELLED:
-        await scene.broker.cancel(A)
+        await scene.broker.requests.cancel(A)
     outcome = Completed(A, 2, RESULT) if state is State.COMPLETED else Failing(A, 2, ERROR)
     await scene.advance(outcome)
     assert scene.state("a") == state
 
-    await scene.broker.delete(A)
+    await scene.broker.pruning.delete(A)
 
     after = scene.see()
     assert after.pop("statistics")["pruned"] == 1
-    # Where the line began, and a cancel that the next heartbeat forgets.
+    # Where the line began and that it may have jobs, and a cancel that the next heartbeat forgets.
     after.pop("lines")
+    after.pop("open")
     after.pop("cancelling", None)
     assert after == empty
 
@@ -245,7 +246,7 @@ async def test_delete_of_a_live_job_is_a_conflict(scene: Scene, state: State) ->
     scene.see()
 
     with pytest.raises(StateConflict) as conflict:
-        await scene.broker.delete(A)
+        await scene.broker.pruning.delete(A)
 
     assert conflict.value.state == state
     assert scene.changes() == {}
@@ -253,10 +254,10 @@ async def test_delete_of_a_live_job_is_a_conflict(scene: Scene, state: State) ->
 
 async def test_prune_again_gives_the_same_answer_and_changes_nothing(scene: Scene) -> None:
     await in_state(scene, State.COMPLETED)
-    first = await scene.broker.prune(QUEUE, [A], AT_ONCE)
+    first = await scene.broker.pruning.prune(SPACE, [A], AT_ONCE)
     scene.see()
 
-    assert await scene.broker.prune(QUEUE, [A], AT_ONCE) == first == [A]
+    assert await scene.broker.pruning.prune(SPACE, [A], AT_ONCE) == first == [A]
 
     assert scene.changes() == {}
 
@@ -272,8 +273,8 @@ async def test_prune_removes_what_has_outlived_its_retention_and_nothing_else(sc
     scene.database.lpush(scene.key("completed"), scene.database.rpop(scene.key("completed")))
     retention = Retention(completed=5, failed=5, cancelled=5)
 
-    expired = await scene.broker.expired(QUEUE, retention)
-    gone = await scene.broker.prune(QUEUE, [*expired, id_of("c")], retention)
+    expired = await scene.broker.pruning.expired(SPACE, retention)
+    gone = await scene.broker.pruning.prune(SPACE, [*expired, id_of("c")], retention)
 
     assert sorted(expired) == sorted(gone) == sorted(id_of(f"old{name}") for name in ended)
     after = scene.see()
@@ -287,17 +288,17 @@ async def test_each_state_has_its_own_retention(scene: Scene) -> None:
 
     for state in (State.COMPLETED, State.FAILED, State.CANCELLED):
         retention = Retention(**{"completed": 60, "failed": 60, "cancelled": 60, state: 0})
-        assert await scene.broker.expired(QUEUE, retention) == [id_of(state)]
+        assert await scene.broker.pruning.expired(SPACE, retention) == [id_of(state)]
 
 
 async def test_prune_trims_the_lists_that_are_kept_in_order(scene: Scene) -> None:
     names = [str(n) for n in range(350)]
     claims = await scene.run(*names)
     await scene.advance(*(Completed(claim.id, 1, RESULT) for claim in claims))
-    await scene.broker.prune(QUEUE, [id_of(name) for name in names[1:340]], AT_ONCE)
+    await scene.broker.pruning.prune(SPACE, [id_of(name) for name in names[1:340]], AT_ONCE)
     assert len(scene.see()["completed"]) == 350
 
-    await scene.broker.prune(QUEUE, [id_of("0")], AT_ONCE)
+    await scene.broker.pruning.prune(SPACE, [id_of("0")], AT_ONCE)
 
     after = scene.see()
     assert [name_of(token) for token in after["completed"]] == names[340:]
@@ -309,10 +310,10 @@ async def test_an_index_entry_whose_job_is_gone_is_pruned(scene: Scene) -> None:
         await in_state(scene, state, state)
         scene.database.delete(scene.job_key(state))
 
-    expired = await scene.broker.expired(QUEUE, AT_ONCE)
-    await scene.broker.prune(QUEUE, expired, AT_ONCE)
+    expired = await scene.broker.pruning.expired(SPACE, AT_ONCE)
+    await scene.broker.pruning.prune(SPACE, expired, AT_ONCE)
 
-    assert await scene.broker.expired(QUEUE, AT_ONCE) == []
+    assert await scene.broker.pruning.expired(SPACE, AT_ONCE) == []
     assert {"failed", "cancelled"}.isdisjoint(scene.see())
 
 
@@ -322,9 +323,9 @@ async def test_expired_is_answered_a_page_at_a_time(scene: Scene) -> None:
     await scene.advance(*(Completed(claim.id, 1, RESULT) for claim in claims))
     seen = []
 
-    while expired := await scene.broker.expired(QUEUE, AT_ONCE, limit=10):
+    while expired := await scene.broker.pruning.expired(SPACE, AT_ONCE, limit=10):
         assert len(expired) <= 10
-        seen += await scene.broker.prune(QUEUE, expired, AT_ONCE)
+        seen += await scene.broker.pruning.prune(SPACE, expired, AT_ONCE)
 
     assert [name_of(job_id) for job_id in seen] == names
 
@@ -334,7 +335,7 @@ async def test_the_list_of_recent_jobs_is_bounded_though_its_oldest_job_stays(sc
     scene.database.rpush(scene.key("recent"), *["gone"] * (RECENT_LENGTH + 500))
     await in_state(scene, State.COMPLETED)
 
-    await scene.broker.delete(A)
+    await scene.broker.pruning.delete(A)
 
     assert scene.database.llen(scene.key("recent")) == RECENT_LENGTH
 
@@ -347,8 +348,8 @@ async def test_progress_is_stored_with_checkpoint_and_log(scene: Scene) -> None:
     progress = Progress(0.5, 5, 10, "rows", "halfway", None, 2.5, 2.0)
     scene.see()
 
-    reply = await scene.broker.progress(
-        QUEUE, [ProgressUpdate(A, 1, progress, b"checkpoint", ("one", "two"))]
+    reply = await scene.broker.claims.progress(
+        SPACE, [ProgressUpdate(A, 1, progress, b"checkpoint", ("one", "two"))]
     )
 
     assert reply == ProgressReply([], [])
@@ -367,7 +368,7 @@ async def test_progress_of_an_attempt_that_lost_its_job_changes_nothing_but_a_co
     await scene.advance(Releasing(A, 1), slots=1)
     scene.see()
 
-    reply = await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, None, b"late", ("late",))])
+    reply = await scene.broker.claims.progress(SPACE, [ProgressUpdate(A, 1, None, b"late", ("late",))])
 
     assert reply.fenced == [A]
     assert scene.changes() == {"statistics fenced": 1}
@@ -375,9 +376,9 @@ async def test_progress_of_an_attempt_that_lost_its_job_changes_nothing_but_a_co
 
 async def test_progress_hears_of_a_cancel(scene: Scene) -> None:
     await in_state(scene, State.RUNNING)
-    await scene.broker.cancel(A)
+    await scene.broker.requests.cancel(A)
 
-    reply = await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, log=("a line",))])
+    reply = await scene.broker.claims.progress(SPACE, [ProgressUpdate(A, 1, log=("a line",))])
 
     assert reply.cancelled == [A]
 
@@ -386,8 +387,8 @@ async def test_a_log_keeps_its_latest_lines(scene: Scene) -> None:
     await in_state(scene, State.RUNNING)
     lines = tuple(str(n) for n in range(20_000))
 
-    await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, log=("early",))])
-    await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, log=lines)])
+    await scene.broker.claims.progress(SPACE, [ProgressUpdate(A, 1, log=("early",))])
+    await scene.broker.claims.progress(SPACE, [ProgressUpdate(A, 1, log=lines)])
 
     assert scene.see()[f"log:{token_of('a')}"] == list(range(20_000))[-LOG_LENGTH:]
 
@@ -427,7 +428,7 @@ async def test_every_change_is_told_to_who_watches(scene: Scene, change: str) ->
             case "claim":
                 await scene.advance(slots=1)
             case "cancel":
-                await scene.broker.cancel(A)
+                await scene.broker.requests.cancel(A)
             case "complete":
                 await scene.advance(Completed(A, 1, RESULT))
             case "retry":
@@ -437,16 +438,16 @@ async def test_every_change_is_told_to_who_watches(scene: Scene, change: str) ->
             case "release":
                 await scene.advance(Releasing(A, 1))
             case "crash":
-                await scene.broker.recover(QUEUE, "runner", DIED, seen_dead=True)
+                await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
             case "progress":
-                await scene.broker.progress(QUEUE, [ProgressUpdate(A, 1, log=("a line",))])
+                await scene.broker.claims.progress(SPACE, [ProgressUpdate(A, 1, log=("a line",))])
             case "promote":
                 scene.database.zadd(scene.key("scheduled"), {token_of("a"): 1})
-                await scene.broker.heartbeat(QUEUE, [], ttl=1.0)
+                await scene.broker.upkeep.heartbeat(SPACE, [], queues=["default"], ttl=1.0)
             case "requeue":
-                await scene.broker.requeue(A)
+                await scene.broker.requests.requeue(A)
             case "delete":
-                await scene.broker.delete(A)
+                await scene.broker.pruning.delete(A)
 
         told = 0 if change == "delete" else version + 1
         assert next_message(ears) == f"{token_of('a')} {told}".encode()
@@ -465,10 +466,10 @@ async def test_who_watched_is_forgotten_when_the_job_ends(scene: Scene, ending: 
         case "fail":
             await scene.advance(Failing(A, 1, ERROR))
         case "cancel":
-            await scene.broker.cancel(A)
+            await scene.broker.requests.cancel(A)
             await scene.advance(Cancelling(A, 1))
         case "prune":
-            await scene.broker.delete(A)
+            await scene.broker.pruning.delete(A)
 
     assert not scene.database.exists(scene.key("watched"))
 
@@ -511,7 +512,7 @@ async def test_only_the_latest_watchers_are_kept(scene: Scene) -> None:
 
 async def test_an_ended_attempt_without_history_is_still_listed(scene: Scene) -> None:
     await in_state(scene, State.COMPLETED)
-    job = await Inspector(scene.broker).job(A)
+    job = await Inspector(scene.broker, space=SPACE).jobs.record(A)
 
     assert job.attempts == (
         AttemptRecord(1, "runner", job.started_ms or 0, job.finished_ms, "completed", None),

@@ -21,7 +21,10 @@ from hypothesis.stateful import (
 )
 
 from queuecore.model import (
+    DEFAULT_LINE,
     DEFAULT_MAX_CRASHES,
+    RUNS,
+    Ask,
     Cancelling,
     Completed,
     Crashing,
@@ -37,6 +40,7 @@ from queuecore.model import (
     State,
     StateConflict,
     Submitted,
+    line_name,
     split_job_id,
 )
 from queuecore.model.states import FINAL
@@ -45,7 +49,7 @@ from queuecore.store.client import Client
 from queuecore.store.connection import Argument, Connection, Reply
 from tests.store import invariants
 from tests.store.model import Attempt, Model, ModelJob, ModelRunner
-from tests.store.scene import DIED, ERROR, QUEUE, id_of, next_message, spec, token_of
+from tests.store.scene import DIED, ERROR, SPACE, claimed, id_of, next_message, spec, token_of
 from tests.store.snapshot import Snapshot, snapshot
 
 T = TypeVar("T")
@@ -56,6 +60,28 @@ MOST_RUNNERS = 4
 HOUR = 3600.0
 AT_ONCE = Retention(completed=0, failed=0, cancelled=0)
 SPEC = spec()
+QUEUES = ("default", "extra")
+SOME_LINES = [
+    line_name(queue, runs, line)
+    for queue, runs, line in [
+        *(("default", "async", line) for line in Line),
+        ("default", "process", Line.NORMAL),
+        ("extra", "async", Line.NORMAL),
+        ("extra", "async", Line.URGENT),
+        ("extra", "thread", Line.LOW),
+    ]
+]
+# What a runner has room for: some classes of slot, each with the queues in some order.
+ASKS = st.lists(
+    st.builds(
+        Ask,
+        st.sampled_from(RUNS),
+        st.integers(0, 5),
+        st.sampled_from([QUEUES, QUEUES[::-1], QUEUES[:1], QUEUES[1:]]),
+    ),
+    unique_by=lambda ask: ask.runs,
+    max_size=3,
+)
 
 
 class LossyClient(Client):
@@ -73,7 +99,7 @@ class LossyClient(Client):
 
 
 def key(name: str) -> str:
-    return f"qc:{{{QUEUE}}}:{name}"
+    return f"qc:{{{SPACE}}}:{name}"
 
 
 class World:
@@ -117,21 +143,19 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.model.jobs) < MOST_JOBS)
     @rule(
         n=st.integers(1, 4),
-        line=st.sampled_from(Line),
+        line=st.sampled_from(SOME_LINES),
         delayed=st.booleans(),
         owner=st.sampled_from(["", "me", "you"]),
         max_crashes=st.integers(1, 3),
         lossy=st.booleans(),
     )
-    def enqueue(self, n: int, line: Line, delayed: bool, owner: str, max_crashes: int, lossy: bool) -> None:
+    def enqueue(self, n: int, line: str, delayed: bool, owner: str, max_crashes: int, lossy: bool) -> None:
         names = [f"job{self.made + index}" for index in range(n)]
         self.made += n
-        options = EntryOptions(
-            line=line, delay=3_600_000 if delayed else 0, owner=owner, max_crashes=max_crashes
-        )
+        options = EntryOptions(delay=3_600_000 if delayed else 0, owner=owner, max_crashes=max_crashes)
         entries = [Entry(token_of(name), SPEC, options) for name in names]
 
-        answers = self.do(self.broker.enqueue(QUEUE, entries), lossy=lossy)
+        answers = self.do(self.broker.requests.enqueue(SPACE, line, entries), lossy=lossy)
 
         assert answers == [Submitted(id_of(name), created=not lossy) for name in names]
         for name in names:
@@ -144,19 +168,21 @@ class QueueMachine(RuleBasedStateMachine):
         """A plain job by itself is handed to a runner with nothing to do, which perhaps misses the word."""
         name = f"job{self.made}"
         self.made += 1
-        idle = {runner.decode() for runner in self.world.database.smembers(key("idle"))}
-        is_empty = not self.world.database.exists(key("line:normal"))
+        idle = {runner.decode() for runner in self.world.database.smembers(key("idle:default:async"))}
+        is_empty = not self.world.database.exists(key(f"line:{DEFAULT_LINE}"))
         with self.world.database.pubsub() as ears:
             for runner in self.model.runners:
                 ears.subscribe(key(f"control:{runner}"))
                 assert next_message(ears)
 
-            answers = self.do(self.broker.enqueue(QUEUE, [Entry(token_of(name), SPEC)]), lossy=lossy)
+            answers = self.do(
+                self.broker.requests.enqueue(SPACE, DEFAULT_LINE, [Entry(token_of(name), SPEC)]), lossy=lossy
+            )
 
             message = ears.get_message(timeout=0.05 if idle else 0)
 
         assert answers == [Submitted(id_of(name), created=not lossy)]
-        self.model.enqueue(id_of(name), ModelJob(Line.NORMAL, "", DEFAULT_MAX_CRASHES, State.QUEUED))
+        self.model.enqueue(id_of(name), ModelJob(DEFAULT_LINE, "", DEFAULT_MAX_CRASHES, State.QUEUED))
         if message is not None and message["data"].startswith(b"job "):
             runner = message["channel"].decode().rpartition(":")[2]
             assert is_empty
@@ -174,7 +200,7 @@ class QueueMachine(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
         state = self.model.jobs[job_id].state
 
-        answer = self.ask(self.broker.cancel(job_id), lossy=lossy)
+        answer = self.ask(self.broker.requests.cancel(job_id), lossy=lossy)
 
         if isinstance(answer, StateConflict):
             assert answer.state == state
@@ -189,7 +215,7 @@ class QueueMachine(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
         state = self.model.jobs[job_id].state
 
-        answer = self.ask(self.broker.requeue(job_id), lossy=lossy)
+        answer = self.ask(self.broker.requests.requeue(job_id), lossy=lossy)
 
         if isinstance(answer, StateConflict):
             assert answer.state == state
@@ -203,7 +229,7 @@ class QueueMachine(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
         state = self.model.jobs[job_id].state
 
-        answer = self.ask(self.broker.delete(job_id))
+        answer = self.ask(self.broker.pruning.delete(job_id))
 
         if isinstance(answer, StateConflict):
             assert answer.state == state
@@ -218,24 +244,24 @@ class QueueMachine(RuleBasedStateMachine):
     def register(self) -> None:
         self.made += 1
         runner = f"runner{self.made}"
-        info = RunnerInfo(id=runner, worker="worker", host="host", pid=1, slots=10)
-        self.do(self.broker.register(QUEUE, info, ttl=HOUR))
+        info = RunnerInfo(id=runner, worker="worker", host="host", pid=1, queues=QUEUES, slots={"async": 10})
+        self.do(self.broker.claims.register(SPACE, info, ttl=HOUR))
         self.model.runners[runner] = ModelRunner()
 
     @precondition(lambda self: self.in_line())
-    @rule(data=st.data(), slots=st.integers(1, 5), lane=st.integers(0, 1), lossy=st.booleans())
-    def claim(self, data: st.DataObject, slots: int, lane: int, lossy: bool) -> None:
-        self.advance(self.some_runner(data), [], [], slots=slots, lane=lane, lossy=lossy)
+    @rule(data=st.data(), asks=ASKS, lane=st.integers(0, 1), lossy=st.booleans())
+    def claim(self, data: st.DataObject, asks: list[Ask], lane: int, lossy: bool) -> None:
+        self.advance(self.some_runner(data), [], [], asks=asks, lane=lane, lossy=lossy)
 
     @precondition(lambda self: self.attempts_known())
-    @rule(data=st.data(), slots=st.integers(0, 5), lane=st.integers(0, 1), lossy=st.booleans())
-    def settle_and_claim(self, data: st.DataObject, slots: int, lane: int, lossy: bool) -> None:
+    @rule(data=st.data(), asks=ASKS, lane=st.integers(0, 1), lossy=st.booleans())
+    def settle_and_claim(self, data: st.DataObject, asks: list[Ask], lane: int, lossy: bool) -> None:
         """Settle some attempts, one or two perhaps too late, and claim."""
         name = self.some_runner(data, with_attempts=True)
         settled = self.some(data, sorted(self.model.runners[name].known))
         late = self.some(data, self.lost[-3:], least=0)
         outcomes = [self.draw_outcome(data, attempt) for attempt in (*settled, *late)]
-        self.advance(name, settled, outcomes, slots=slots, lane=lane, lossy=lossy)
+        self.advance(name, settled, outcomes, asks=asks, lane=lane, lossy=lossy)
 
     @precondition(lambda self: self.attempts_known())
     @rule(data=st.data(), lossy=st.booleans())
@@ -246,7 +272,7 @@ class QueueMachine(RuleBasedStateMachine):
         ends = self.outcomes_of(settled[0])
         end = data.draw(st.integers(0, len(ends) - 1))
         outcomes = [self.outcomes_of(attempt)[end] for attempt in settled]
-        self.advance(name, settled, outcomes, slots=0, lane=0, lossy=lossy)
+        self.advance(name, settled, outcomes, asks=[], lane=0, lossy=lossy)
 
     def advance(
         self,
@@ -254,21 +280,22 @@ class QueueMachine(RuleBasedStateMachine):
         settled: Sequence[Attempt],
         outcomes: list[Outcome],
         *,
-        slots: int,
+        asks: list[Ask],
         lane: int,
         lossy: bool,
     ) -> None:
         runner = self.model.runners[name]
         if any(isinstance(outcome, Releasing | Crashing) for outcome in outcomes):
-            slots = 0  # what goes back may come again in the same call, which the model cannot follow
+            asks = []  # what goes back may come again in the same call, which the model cannot follow
         numbers = self.numbers()
 
         forgotten = False
         try:
             advance = self.do(
-                self.broker.advance(QUEUE, name, lane=lane, outcomes=outcomes, slots=slots), lossy=lossy
+                self.broker.claims.advance(SPACE, name, lane=lane, outcomes=outcomes, asks=asks),
+                lossy=lossy,
             )
-            claims, fenced = [(claim.id, claim.attempt) for claim in advance.claims], advance.fenced
+            claims, fenced = [(claim.id, claim.attempt) for claim in claimed(advance)], advance.fenced
         except RunnerForgotten as error:
             forgotten, claims, fenced = True, [], error.fenced
 
@@ -281,7 +308,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert forgotten is not runner.registered
         if runner.registered:
             self.model.promote()
-            assert claims == self.model.claim(name, slots)
+            assert claims == [claim for ask in asks for claim in self.model.claim(name, ask)]
             runner.known |= set(claims)
         else:
             self.lost += sorted(runner.known)
@@ -295,7 +322,7 @@ class QueueMachine(RuleBasedStateMachine):
             ProgressUpdate(job_id, attempt, checkpoint=b"here", log=("a line",)) for job_id, attempt in chosen
         ]
 
-        reply = self.do(self.broker.progress(QUEUE, updates))
+        reply = self.do(self.broker.claims.progress(SPACE, updates))
 
         assert reply.fenced == [each[0] for each in chosen if not self.model.owns(each)]
         assert reply.cancelled == [
@@ -313,7 +340,7 @@ class QueueMachine(RuleBasedStateMachine):
         unknown = [attempt for attempt in self.model.running(name) if attempt not in runner.known]
         numbers = self.numbers()
 
-        released = self.do(self.broker.reconcile(QUEUE, name, sorted(runner.known)), lossy=lossy)
+        released = self.do(self.broker.claims.reconcile(SPACE, name, sorted(runner.known)), lossy=lossy)
 
         if not lossy:
             assert sorted(released) == sorted(job_id for job_id, _ in unknown)
@@ -325,7 +352,7 @@ class QueueMachine(RuleBasedStateMachine):
     def heartbeat(self, data: st.DataObject) -> None:
         names = self.some(data, sorted(self.model.runners), least=0)
 
-        reply = self.do(self.broker.heartbeat(QUEUE, names, ttl=HOUR))
+        reply = self.do(self.broker.upkeep.heartbeat(SPACE, names, queues=["default"], ttl=HOUR))
 
         self.model.promote()
         for name in names:
@@ -342,7 +369,9 @@ class QueueMachine(RuleBasedStateMachine):
             for job_id, job in self.model.jobs.items()
             if job.state is State.RUNNING and job.cancel and job.runner in names
         }
-        assert reply.backlog == sum(len(line) for line in self.model.lines.values())
+        assert reply.backlog is any(
+            line and name.startswith("default:") for name, line in self._lines_with_holes().items()
+        )
 
     @rule(data=st.data(), seen_dead=st.booleans(), lossy=st.booleans())
     def recover(self, data: st.DataObject, seen_dead: bool, lossy: bool) -> None:
@@ -350,12 +379,12 @@ class QueueMachine(RuleBasedStateMachine):
         name = self.some_runner(data, with_attempts=bool(self.attempts_known()))
         runner = self.model.runners[name]
         if data.draw(st.booleans()):
-            self.world.database.delete(f"qc:{{{QUEUE}}}:alive:{name}")
+            self.world.database.delete(f"qc:{{{SPACE}}}:alive:{name}")
             runner.silent = True
         abandoned = self.model.running(name)
         numbers = self.numbers()
 
-        recovered = self.do(self.broker.recover(QUEUE, name, DIED, seen_dead=seen_dead), lossy=lossy)
+        recovered = self.do(self.broker.upkeep.recover(SPACE, name, DIED, seen_dead=seen_dead), lossy=lossy)
 
         if not (seen_dead or runner.silent):
             assert recovered == []
@@ -369,8 +398,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(lossy=st.booleans())
     def prune(self, lossy: bool) -> None:
-        expired = self.do(self.broker.expired(QUEUE, AT_ONCE))
-        gone = self.do(self.broker.prune(QUEUE, expired, AT_ONCE), lossy=lossy)
+        expired = self.do(self.broker.pruning.expired(SPACE, AT_ONCE))
+        gone = self.do(self.broker.pruning.prune(SPACE, expired, AT_ONCE), lossy=lossy)
 
         ended = [job_id for job_id, job in self.model.jobs.items() if job.state in FINAL]
         assert sorted(gone) == sorted(ended)
@@ -382,7 +411,7 @@ class QueueMachine(RuleBasedStateMachine):
         """Nothing is ever to be put right; and Redis may forget its scripts at any time."""
         if flush:
             self.world.database.script_flush()
-        assert self.do(self.broker.sweep(QUEUE)) == (0, [])
+        assert self.do(self.broker.upkeep.sweep(SPACE)) == (0, [])
 
     @precondition(lambda self: self.waiting())
     @rule(data=st.data())
@@ -390,22 +419,26 @@ class QueueMachine(RuleBasedStateMachine):
         """The time of some scheduled jobs comes, in some order."""
         for job_id in self.some(data, self.waiting()):
             self.made += 1
-            self.world.database.zadd(f"qc:{{{QUEUE}}}:scheduled", {split_job_id(job_id)[1]: self.made})
+            self.world.database.zadd(f"qc:{{{SPACE}}}:scheduled", {split_job_id(job_id)[1]: self.made})
             self.model.due.append(job_id)
 
     def teardown(self) -> None:
         """Whatever happened, every job can be brought to an end."""
         for name in list(self.model.runners):
-            self.do(self.broker.recover(QUEUE, name, DIED, seen_dead=True))
+            self.do(self.broker.upkeep.recover(SPACE, name, DIED, seen_dead=True))
         self.model.runners.clear()
         self.register()
         (name,) = self.model.runners
-        for token in self.world.database.zrange(f"qc:{{{QUEUE}}}:scheduled", 0, -1):
-            self.world.database.zadd(f"qc:{{{QUEUE}}}:scheduled", {token: 1})
+        for token in self.world.database.zrange(f"qc:{{{SPACE}}}:scheduled", 0, -1):
+            self.world.database.zadd(f"qc:{{{SPACE}}}:scheduled", {token: 1})
         outcomes: list[Outcome] = []
         while True:
-            advance = self.do(self.broker.advance(QUEUE, name, lane=0, outcomes=outcomes, slots=10))
-            outcomes = [Completed(claim.id, claim.attempt, b"\x01") for claim in advance.claims]
+            advance = self.do(
+                self.broker.claims.advance(
+                    SPACE, name, lane=0, outcomes=outcomes, asks=[Ask(runs, 10, QUEUES) for runs in RUNS]
+                )
+            )
+            outcomes = [Completed(claim.id, claim.attempt, b"\x01") for claim in claimed(advance)]
             if not outcomes:
                 break
         after = snapshot(self.world.database)
@@ -438,6 +471,10 @@ class QueueMachine(RuleBasedStateMachine):
         assert {name: n for name, n in now.get("statistics", {}).items()} == +self.model.count
 
     # Helpers.
+
+    def _lines_with_holes(self) -> dict[str, list[str]]:
+        """What stands in the lists, places that cancelled jobs left included."""
+        return invariants.lines_of(snapshot(self.world.database))
 
     def do(self, coroutine: Coroutine[Any, Any, T], *, lossy: bool = False) -> T:
         """Make a call; a lossy one loses its first reply and is repeated."""
@@ -521,8 +558,8 @@ class QueueMachine(RuleBasedStateMachine):
         """Jobs go to the front in the order of their numbers; where two are equal, in any."""
         places = {
             id_of(token.decode()): place
-            for line in Line
-            for place, token in enumerate(self.world.database.lrange(f"qc:{{{QUEUE}}}:line:{line}", 0, -1))
+            for line in SOME_LINES
+            for place, token in enumerate(self.world.database.lrange(f"qc:{{{SPACE}}}:line:{line}", 0, -1))
         }
         self.model.to_front(sorted(job_ids, key=lambda job_id: (numbers[job_id], places[job_id])))
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from docs import lifecycle
-from queuecore.model import LINES, Outcome, State
+from queuecore.model import LINES, RUNS, Outcome, State
 from queuecore.model.states import FINAL, TRANSITIONS
-from queuecore.store import Broker
-from queuecore.store import broker as broker_module
+from queuecore.store import claims
+from queuecore.store.claims import Claims
 from queuecore.store.keys import FIELDS, NAMES
-from queuecore.store.scripts import CALLED, LUA, header, scripts, source
+from queuecore.store.pruning import Pruning
+from queuecore.store.requests import Requests
+from queuecore.store.scripts import LUA, PARTS, header, scripts, source
+from queuecore.store.upkeep import Upkeep
 
 pytestmark = pytest.mark.docs
 
@@ -22,7 +25,7 @@ KEYS_PAGE = (ROOT / "docs" / "redis-keys.md").read_text("utf-8")
 FILES = {path.stem for path in LUA.glob("*.lua")}
 TABLE = {transition.name: transition for transition in TRANSITIONS}
 # Every script that ends or protects work passes at maxmemory; only these make new work and need not.
-REFUSED_WHEN_FULL = {"enqueue", "requeue"}
+REFUSED_WHEN_FULL = {"enqueue", "unique", "hand_over", "requeue"}
 # How an outcome's verb, as advance.lua knows it, is called by the runner.
 OUTCOMES = {
     "complete": "Completed",
@@ -32,10 +35,6 @@ OUTCOMES = {
     "recover": "Crashing",
     "stop": "Cancelling",
 }
-
-
-def used_by(script: str) -> set[str]:
-    return {part.strip() for part in header(script).get("uses", "").split(",") if part.strip()}
 
 
 def states_in(row: str) -> tuple[State, ...]:
@@ -61,26 +60,26 @@ def test_every_file_begins_with_its_name(name: str) -> None:
 
 
 def test_every_lua_file_is_called_or_used() -> None:
-    assert {"prelude", *CALLED}.union(*(used_by(script) for script in CALLED)) == FILES
+    assert set(PARTS).union(*PARTS.values()) == FILES
 
 
 def test_every_transition_is_a_lua_file() -> None:
     assert TABLE.keys() < FILES
 
 
-@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize("name", PARTS)
 def test_called_scripts_say_what_they_take_and_answer(name: str) -> None:
     assert {"KEYS", "ARGV", "reply", "flags"} <= header(name).keys()
 
 
-@pytest.mark.parametrize("name", sorted(FILES - {"prelude"}))
+@pytest.mark.parametrize("name", sorted(FILES))
 def test_what_ends_or_protects_work_passes_at_maxmemory(name: str) -> None:
     flags = header(name)["flags"]
 
     assert flags == ("-" if name in REFUSED_WHEN_FULL else "allow-oom")
 
 
-@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize("name", PARTS)
 def test_flags_become_a_first_line_on_servers_that_know_it(name: str) -> None:
     new, old = scripts(shebang=True)[name], scripts(shebang=False)[name]
 
@@ -89,7 +88,23 @@ def test_flags_become_a_first_line_on_servers_that_know_it(name: str) -> None:
     assert new.sha != old.sha
 
 
-@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize("name", PARTS)
+def test_no_script_carries_what_it_does_not_use(name: str) -> None:
+    text = scripts(shebang=True)[name].text
+    defined = re.findall(r"^local (?:function )?(\w+)", text, re.MULTILINE)
+
+    assert [word for word in defined if len(re.findall(rf"\b{word}\b", text)) == 1] == []
+    for part in PARTS[name]:
+        words = re.findall(r"^local (?:function )?(\w+)", source(part), re.MULTILINE)
+        assert set(words) & set(defined), f"{name} does not use {part}"
+
+
+def test_a_file_that_is_not_there_is_refused_by_name() -> None:
+    with pytest.raises(LookupError, match="no Lua file 'nonsense'"):
+        source("nonsense")
+
+
+@pytest.mark.parametrize("name", PARTS)
 def test_every_script_is_called_by_somebody(name: str) -> None:
     code = "".join(path.read_text("utf-8") for path in (ROOT / "queuecore" / "store").glob("*.py"))
 
@@ -103,7 +118,8 @@ def test_every_transition_has_a_method_or_an_outcome() -> None:
         else:
             # Claiming is a part of advancing, promoting a part of it and of the heartbeat.
             method = {"claim": "advance", "promote": "heartbeat"}.get(name, name)
-            assert inspect.iscoroutinefunction(getattr(Broker, method))
+            writers = [topic for topic in (Requests, Claims, Upkeep, Pruning) if hasattr(topic, method)]
+            assert [inspect.iscoroutinefunction(getattr(writer, method)) for writer in writers] == [True]
 
 
 def test_the_verbs_of_outcomes_are_those_of_advance() -> None:
@@ -112,16 +128,19 @@ def test_the_verbs_of_outcomes_are_those_of_advance() -> None:
     assert table is not None
     verbs = dict(re.findall(r"(\w+) = (\w+)", table[1]))
     assert verbs == {verb: verb for verb in OUTCOMES if verb != "complete"}
-    assert OUTCOMES.keys() <= used_by("advance")
+    assert OUTCOMES.keys() <= {*PARTS["advance"]}
     for verb, outcome in OUTCOMES.items():
-        assert re.search(rf"case {outcome}\(.*\):\s+return \"{verb}\", ", inspect.getsource(broker_module))
+        assert re.search(rf"case {outcome}\(.*\):\s+return \"{verb}\", ", inspect.getsource(claims))
 
 
 def test_lua_knows_the_lines_in_the_same_order() -> None:
-    found = re.search(r"LINE_NAMES = \{(.*)\}", source("prelude"))
+    urgencies = re.search(r"URGENCIES = \{(.*)\}", source("lines"))
+    classes = re.search(r"RUNS = \{(.*)\}", source("lines"))
 
-    assert found is not None
-    assert re.findall(r"\w+", found[1]) == list(LINES)
+    assert urgencies is not None
+    assert classes is not None
+    assert re.findall(r"\w+", urgencies[1]) == list(LINES)
+    assert re.findall(r"\w+", classes[1]) == list(RUNS)
 
 
 def test_final_states_lead_nowhere_but_to_requeue_and_prune() -> None:
@@ -171,13 +190,3 @@ def test_every_counter_is_described() -> None:
     assert counted == {
         word for row in re.findall(r"^\| ([a-z_, ]+) \|", table, re.MULTILINE) for word in row.split(", ")
     } - {"counter"}
-
-
-def test_the_tour_names_every_module_of_the_queue() -> None:
-    page = (ROOT / "docs" / "internals.md").read_text("utf-8")
-    named = set(re.findall(r"`(\w+)`", page))
-
-    assert {"broker", "client", "connection", "events", "inspector", "keys", "queue", "scripts"} <= named
-    modules = {path.stem for path in (ROOT / "queuecore").rglob("*.py")}
-    for row in re.findall(r"^\| (`\w+`.*?) \|", page, re.MULTILINE):
-        assert set(re.findall(r"`(\w+)`", row)) <= modules

@@ -1,5 +1,6 @@
 """What the tests of workers share: real workers, and a queue that knows the handlers in jobs.py."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 
 from queuecore import Queue, Registry
 from queuecore.model import WorkerOptions
+from queuecore.store import Broker
+from tests.worker.inside import HANDLERS, Runner, keep_looking
 from tests.worker.worker_process import Worker
-
-HANDLERS = ("tests.worker.jobs",)
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +57,19 @@ def start_worker(options: WorkerOptions, tmp_path: Path) -> Iterator[Callable[..
     for worker in workers:
         worker.stop()
         sys.stdout.write(worker.log())
+
+
+@pytest.fixture
+async def runner(redis_url: str, registry: Registry, options: WorkerOptions) -> AsyncIterator[Runner]:
+    broker = Broker.connect(redis_url, name="runner", patience=10.0)
+    runner = Runner(broker, registry, options)
+    await runner.register()
+    tasks = [asyncio.create_task(runner.feed.run())]
+    # Nobody listens for the word that there is work: it is looked for.
+    tasks.append(asyncio.create_task(keep_looking(runner)))
+    yield runner
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await runner.pool.close()
+    await broker.close()

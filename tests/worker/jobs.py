@@ -53,6 +53,12 @@ def raise_error_in_process(ctx: JobContext, how: str) -> Any:
     return _raise(how)
 
 
+@handler("test.kill_runner", backoff=AT_ONCE)
+async def kill_runner(ctx: JobContext) -> None:
+    """Kill the process that runs the event loop."""
+    os._exit(5)
+
+
 @handler("test.stubborn", backoff=AT_ONCE)
 async def ignore_cancel(ctx: JobContext, seconds: float) -> None:
     """Go on whatever happens."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,79 +10,10 @@ import pytest
 import redis
 
 from queuecore import Job, JobCancelled, JobContext, JobFailed, Queue, Registry, State, handler
-from queuecore.execution import Executor, PoolOptions, ProcessPool, Threads
 from queuecore.handling import runner_died
-from queuecore.model import Claim, JobRecord, RunnerInfo, WorkerOptions
-from queuecore.store import Broker
-from queuecore.worker.feed import Feed
-from queuecore.worker.trials import Trials
-from tests.worker.conftest import HANDLERS
+from queuecore.model import Ask, Claim, Completed, ErrorRecord, Failing, JobRecord
+from tests.worker.inside import RUNNER, SPACE, Runner
 from tests.worker.worker_process import eventually, is_alive
-
-RUNNER = "runner.1"
-
-
-class Runner:
-    """The inside of a runner, in the test's own process: one feed for each queue."""
-
-    def __init__(self, broker: Broker, registry: Registry, options: WorkerOptions) -> None:
-        self.broker = broker
-        self.forgotten = 0
-        self.pool = ProcessPool(
-            PoolOptions(
-                size=2,
-                recycle=options.job_recycle,
-                memory_bytes=options.job_memory_bytes,
-                handlers=HANDLERS,
-                search_path=(str(Path(__file__).resolve().parents[2]),),
-                stop_grace=options.stop_grace,
-                log_level="INFO",
-                log_format="text",
-            )
-        )
-        executor = Executor(registry, processes=self.pool, threads=Threads(), stop_grace=options.stop_grace)
-        trials = Trials(lambda waiting: None)
-        self.feeds = {
-            queue: Feed(
-                broker,
-                executor,
-                trials,
-                queue=queue,
-                runner_id=RUNNER,
-                slots=8,
-                stop_grace=options.stop_grace,
-                forgotten=self._be_forgotten,
-            )
-            for queue in ("default", "process")
-        }
-
-    async def register(self) -> None:
-        info = RunnerInfo(id=RUNNER, worker="test", host="host", pid=1, slots=8)
-        for queue in self.feeds:
-            await self.broker.register(queue, info, ttl=60.0)
-
-    def look(self) -> None:
-        for feed in self.feeds.values():
-            feed.look()
-
-    def _be_forgotten(self) -> None:
-        self.forgotten += 1
-
-
-@pytest.fixture
-async def runner(redis_url: str, registry: Registry, options: WorkerOptions) -> AsyncIterator[Runner]:
-    broker = Broker.connect(redis_url, name="runner", patience=10.0)
-    runner = Runner(broker, registry, options)
-    await runner.register()
-    tasks = [asyncio.create_task(feed.run()) for feed in runner.feeds.values()]
-    # Nobody listens for the word that there is work: it is looked for.
-    tasks.append(asyncio.create_task(_keep_looking(runner)))
-    yield runner
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    await runner.pool.close()
-    await broker.close()
 
 
 async def test_a_result_is_stored_as_the_handler_returned_it(
@@ -101,10 +31,10 @@ def handed_over(registry: Registry, job_id: str) -> Claim:
 
 async def enqueue_for(runner: Runner, queue: Queue, registry: Registry, redis_url: str) -> Job[Any]:
     """A job that is claimed for the runner as it is enqueued, of which it does not hear."""
-    feed = runner.feeds["default"]
+    feed = runner.feed
     with redis.Redis.from_url(redis_url) as database, database.pubsub() as ears:
-        ears.subscribe(runner.broker.keys("default").of("CONTROL", RUNNER))
-        idle = runner.broker.keys("default").of("IDLE")
+        ears.subscribe(runner.broker.keys(SPACE).of("CONTROL", RUNNER))
+        idle = runner.broker.keys(SPACE).of("IDLE", "default:async")
         await eventually(lambda: database.sismember(idle, RUNNER), "the runner is idle")
         job = await queue.enqueue(registry["test.echo"], value=1, twice=False)
     assert (await job.record()).state is State.RUNNING
@@ -117,7 +47,7 @@ async def test_a_job_that_is_handed_over_runs(
 ) -> None:
     job = await enqueue_for(runner, queue, registry, redis_url)
 
-    runner.feeds["default"].take(handed_over(registry, job.id))
+    runner.feed.take(handed_over(registry, job.id))
 
     assert await job.result(timeout=5) == [1]
     assert (await job.record()).attempt == 1
@@ -127,21 +57,38 @@ async def test_a_job_that_is_handed_over_to_a_full_runner_is_given_back(
     queue: Queue, runner: Runner, registry: Registry, redis_url: str
 ) -> None:
     job = await enqueue_for(runner, queue, registry, redis_url)
-    feed = runner.feeds["default"]
-    feed._free, free = 0, feed._free
+    feed = runner.feed
+    slots = feed._slots["async"]
+    slots.free, free = 0, slots.free
 
     feed.take(handed_over(registry, job.id))
-    feed._free = free
+    slots.free = free
 
     assert await job.result(timeout=5) == [1]
     assert [attempt.outcome for attempt in (await job.record()).attempts] == ["released", "completed"]
+
+
+async def test_a_job_that_is_handed_over_while_the_last_slot_is_set_aside_waits_for_the_answer(
+    queue: Queue, runner: Runner, registry: Registry, redis_url: str
+) -> None:
+    job = await enqueue_for(runner, queue, registry, redis_url)
+    feed = runner.feed
+    slots = feed._slots["async"]
+    slots.free, free, feed._calls = 0, slots.free, 1  # as during a call that asks for all
+
+    feed.take(handed_over(registry, job.id))
+    assert not feed.running()
+    slots.free, feed._calls = slots.free + free, 0
+
+    assert await job.result(timeout=5) == [1]
+    assert [attempt.outcome for attempt in (await job.record()).attempts] == ["completed"]
 
 
 async def test_a_runner_that_drains_gives_back_what_it_is_handed(
     queue: Queue, runner: Runner, registry: Registry, redis_url: str
 ) -> None:
     job = await enqueue_for(runner, queue, registry, redis_url)
-    feed = runner.feeds["default"]
+    feed = runner.feed
     feed.stop_claiming()
 
     feed.take(handed_over(registry, job.id))
@@ -155,7 +102,7 @@ async def test_a_job_whose_word_was_lost_is_given_back_and_not_run_when_it_comes
     queue: Queue, runner: Runner, registry: Registry, redis_url: str
 ) -> None:
     job = await enqueue_for(runner, queue, registry, redis_url)
-    feed = runner.feeds["default"]
+    feed = runner.feed
 
     await feed.reconcile()
     feed.take(handed_over(registry, job.id))
@@ -163,26 +110,43 @@ async def test_a_job_whose_word_was_lost_is_given_back_and_not_run_when_it_comes
     assert await job.result(timeout=5) == [1]
     record = await job.record()
     assert [attempt.outcome for attempt in record.attempts] == ["released", "completed"]
-    assert (await queue.inspector.statistics("default")).get("fenced", 0) == 0
+    assert (await queue.inspector.figures.statistics()).get("fenced", 0) == 0
 
 
 async def test_a_job_that_is_handed_over_while_it_is_given_back_is_stopped(
     queue: Queue, runner: Runner, registry: Registry, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await enqueue_for(runner, queue, registry, redis_url)
-    feed, reconcile = runner.feeds["default"], runner.broker.reconcile
+    feed, reconcile = runner.feed, runner.broker.claims.reconcile
 
     async def hear_meanwhile(*arguments: Any) -> list[str]:
         released = await reconcile(*arguments)
         feed.take(handed_over(registry, job.id))
         return released
 
-    monkeypatch.setattr(runner.broker, "reconcile", hear_meanwhile)
+    monkeypatch.setattr(runner.broker.claims, "reconcile", hear_meanwhile)
     await feed.reconcile()
 
     assert not feed.running()
     assert await job.result(timeout=5) == [1]
     assert [attempt.outcome for attempt in (await job.record()).attempts] == ["released", "completed"]
+
+
+async def test_the_first_word_on_an_attempt_stands(queue: Queue, runner: Runner, registry: Registry) -> None:
+    job = await queue.enqueue(registry["test.sleep"], seconds=30.0)
+    await _begun(runner, job)
+    (attempt,) = runner.feed.running()
+    free = runner.feed._slots["async"].free
+
+    runner.feed.end(attempt, Completed(job.id, 1, b"\x01"))
+    runner.feed.end(attempt, Failing(job.id, 1, ErrorRecord("late", "It came too late.")))
+    runner.feed.end(attempt, Completed(job.id, 1, b"\x02"))
+
+    assert runner.feed._slots["async"].free == free + 1
+    await eventually(lambda: not runner.feed._outcomes, "it is settled")
+    record = await job.record()
+    assert (record.state, record.result) == (State.COMPLETED, 1)
+    assert (await queue.inspector.figures.statistics()).get("fenced", 0) == 0
 
 
 async def test_more_jobs_than_slots_are_all_run_once(
@@ -195,7 +159,7 @@ async def test_more_jobs_than_slots_are_all_run_once(
 
     starts = [line for line in marks.read_text().splitlines() if line.startswith("start")]
     assert sorted(starts) == sorted(f"start {job.id} 1" for job in jobs)
-    counts = await queue.inspector.counts("default")
+    counts = await queue.inspector.figures.counts()
     assert (counts.completed, counts.running, counts.queued) == (300, 0, 0)
 
 
@@ -303,12 +267,12 @@ async def test_a_running_job_is_cancelled(
     job = await queue.enqueue(registry[kind], **arguments)
     await _begun(runner, job)
 
-    runner.feeds[registry[kind].queue].cancel(job.id)
+    runner.feed.cancel(job.id)
     await queue.cancel(job.id)
 
     with pytest.raises(JobCancelled):
         await job.result(timeout=5)
-    await eventually(lambda: not runner.feeds["default"].running(), "its slot is free")
+    await eventually(lambda: not runner.feed.running(), "its slot is free")
 
 
 @pytest.mark.parametrize(
@@ -331,7 +295,7 @@ async def test_a_job_over_its_time_ends_and_is_retried_as_configured(
 
     record = await job.record()
     assert [each.outcome for each in record.attempts] == ["timed_out", "timed_out"]
-    await eventually(lambda: not runner.feeds[record.queue].running(), "its slot is free")
+    await eventually(lambda: not runner.feed.running(), "its slot is free")
 
 
 async def test_a_job_process_that_ignores_sigterm_is_killed_with_all_it_started(
@@ -356,7 +320,7 @@ async def test_a_cancelled_job_process_cleans_up_first(
     job = await queue.enqueue(registry["test.process_sleep"], seconds=30.0, path=str(marks))
     await eventually(marks.exists, "the handler has begun")
 
-    runner.feeds["process"].cancel(job.id)
+    runner.feed.cancel(job.id)
     await queue.cancel(job.id)
 
     with pytest.raises(JobCancelled):
@@ -371,12 +335,12 @@ async def test_a_handler_that_ignores_its_cancel_is_left_behind_and_reported(
     await _begun(runner, job)
 
     await queue.cancel(job.id)
-    runner.feeds["default"].cancel(job.id)
+    runner.feed.cancel(job.id)
 
     with pytest.raises(JobCancelled):
         await job.result(timeout=5)
-    assert len(runner.feeds["default"].left_behind) == 1
-    await eventually(lambda: not runner.feeds["default"].left_behind, "it ends at last")
+    assert len(runner.feed.left_behind) == 1
+    await eventually(lambda: not runner.feed.left_behind, "it ends at last")
 
 
 async def test_released_jobs_keep_their_checkpoint_and_spend_no_attempt(
@@ -385,15 +349,16 @@ async def test_released_jobs_keep_their_checkpoint_and_spend_no_attempt(
     job = await queue.enqueue(registry["test.process_sleep"], seconds=4.0)
     await eventually(lambda: _done(job, 3), "some steps are done")
 
-    for feed in runner.feeds.values():
-        feed.stop_claiming()
-        feed.stop_all("drained")
-    await asyncio.wait_for(asyncio.gather(*(feed.quiet() for feed in runner.feeds.values())), 10)
+    runner.feed.stop_claiming()
+    runner.feed.stop_all("drained")
+    await asyncio.wait_for(runner.feed.quiet(), 10)
 
     record = await job.record()
     assert (record.state, record.failures, record.crashes) == (State.QUEUED, 0, 0)
-    advance = await runner.broker.advance("process", RUNNER, lane=5, outcomes=[], slots=1)
-    (claim,) = advance.claims
+    advance = await runner.broker.claims.advance(
+        SPACE, RUNNER, lane=5, outcomes=[], asks=[Ask("process", 1, ("default",))]
+    )
+    (claim,) = advance.claims["process"]
     assert claim.checkpoint is not None
     assert claim.checkpoint[0] >= 3
 
@@ -422,23 +387,23 @@ async def test_progress_is_written_seldom_and_never_falls_and_ends_with_the_last
 async def test_a_job_that_ends_while_its_news_are_written_waits_for_them(
     queue: Queue, runner: Runner, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    progress, writing, go_on = runner.broker.progress, asyncio.Event(), asyncio.Event()
+    progress, writing, go_on = runner.broker.claims.progress, asyncio.Event(), asyncio.Event()
 
     async def write_slowly(*arguments: Any) -> Any:
         writing.set()
         await go_on.wait()
         return await progress(*arguments)
 
-    monkeypatch.setattr(runner.broker, "progress", write_slowly)
+    monkeypatch.setattr(runner.broker.claims, "progress", write_slowly)
     job = await queue.enqueue(registry["test.say"], line="hello", seconds=0.05)
     await writing.wait()
-    await eventually(lambda: not runner.feeds["default"].running(), "it has ended")
+    await eventually(lambda: not runner.feed.running(), "it has ended")
     await asyncio.sleep(0.05)  # for what is wrong to happen
 
     assert (await job.record()).state is State.RUNNING
     go_on.set()
     await job.result(timeout=5)
-    assert await queue.inspector.log(job.id) == ["hello"]
+    assert await queue.inspector.jobs.log(job.id) == ["hello"]
 
 
 async def test_news_that_cannot_be_read_cost_no_other_job_its_own(
@@ -447,16 +412,16 @@ async def test_news_that_cannot_be_read_cost_no_other_job_its_own(
     jobs = [await queue.enqueue(registry["test.say"], line=f"{n}", seconds=0.5) for n in range(2)]
     for job in jobs:
         await _begun(runner, job)
-    (attempt, *_) = [each for each in runner.feeds["default"].running() if each.claim.id == jobs[0].id]
+    (attempt, *_) = [each for each in runner.feed.running() if each.claim.id == jobs[0].id]
     # What no handler can do any more, since it is checked in the call.
     context: Any = attempt.context
     context._report, context._has_news = "nonsense", True
-    runner.feeds["default"].hear(context)
+    runner.feed.hear(context)
 
     for job in jobs:
         await job.result(timeout=5)
 
-    assert await queue.inspector.log(jobs[1].id) == ["1"]
+    assert await queue.inspector.jobs.log(jobs[1].id) == ["1"]
 
 
 async def test_an_outcome_that_comes_after_recovery_is_refused(
@@ -465,12 +430,12 @@ async def test_an_outcome_that_comes_after_recovery_is_refused(
     job = await queue.enqueue(registry["test.sleep"], seconds=0.6)
     await _begun(runner, job)
 
-    await runner.broker.recover("default", RUNNER, runner_died("was tested"), seen_dead=True)
+    await runner.broker.upkeep.recover(SPACE, RUNNER, runner_died("was tested"), seen_dead=True)
     await eventually(lambda: runner.forgotten, "the runner hears that it was given up")
     await eventually(lambda: "attempt.fenced" in caplog.text, "the outcome is refused")
 
     assert (await job.record()).state is State.QUEUED
-    assert (await queue.inspector.statistics("default"))["fenced"] == 1
+    assert (await queue.inspector.figures.statistics())["fenced"] == 1
 
 
 async def test_what_redis_thinks_runs_here_and_does_not_is_given_back(
@@ -478,12 +443,14 @@ async def test_what_redis_thinks_runs_here_and_does_not_is_given_back(
 ) -> None:
     running = await queue.enqueue(registry["test.sleep"], seconds=1.0)
     await _begun(runner, running)
-    runner.feeds["default"].stop_claiming()
+    runner.feed.stop_claiming()
     lost = await queue.enqueue(registry["test.echo"], value=1)
     # A claim whose answer never came.
-    await runner.broker.advance("default", RUNNER, lane=7, outcomes=[], slots=1)
+    await runner.broker.claims.advance(
+        SPACE, RUNNER, lane=7, outcomes=[], asks=[Ask("async", 1, ("default",))]
+    )
 
-    await runner.feeds["default"].reconcile()
+    await runner.feed.reconcile()
 
     record = await lost.record()
     assert (record.state, record.failures, record.crashes) == (State.QUEUED, 0, 0)
@@ -524,18 +491,11 @@ async def test_the_overhead_of_a_warm_job_process_is_small(
     assert (time.perf_counter() - start) / 200 < 0.02
 
 
-async def _keep_looking(runner: Runner) -> None:
-    while True:
-        runner.look()
-        await asyncio.sleep(0.02)
-
-
 async def _begun(runner: Runner, job: Job[Any]) -> None:
     def look() -> bool:
         return any(
             attempt.claim.id == job.id and attempt.deadline < float("inf")
-            for feed in runner.feeds.values()
-            for attempt in feed.running()
+            for attempt in runner.feed.running()
         )
 
     await eventually(look, "the handler has begun")

@@ -4,6 +4,8 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import msgspec
 import pytest
 
 from launch.private_redis import PrivateRedis
-from queuecore import Job, JobCancelled, Queue, Registry, State
+from queuecore import Job, JobCancelled, JobFailed, Queue, Registry, State
 from queuecore.model import WorkerOptions
 from queuecore.worker.control import Drain, Start, from_supervisor
 from queuecore.worker.runner_process import new_runner_id
@@ -33,7 +35,7 @@ async def test_sigterm_lets_running_jobs_end_and_claims_no_more(
     assert worker.wait() == 0
     assert [await job.result(timeout=1) for job in jobs] == ["attempt 1", "attempt 1"]
     assert (await waiting.record()).state is State.QUEUED
-    assert await queue.inspector.runners("default") == []
+    assert await queue.inspector.figures.runners() == []
 
 
 @pytest.mark.parametrize("kind", ["test.sleep", "test.process_sleep", "test.thread", "test.stubborn"])
@@ -202,6 +204,67 @@ def test_a_runner_id_is_short_and_never_comes_back() -> None:
 def test_control_messages_survive_the_socket(options: WorkerOptions) -> None:
     for message in (Start("id", "worker", 1, options), Drain(2.5)):
         assert from_supervisor.decode(msgspec.msgpack.encode(message)) == message
+
+
+def test_a_worker_that_redis_does_not_let_in_says_so_in_a_line_and_ends(
+    redis_url: str, start_worker: StartWorker
+) -> None:
+    worker = start_worker(redis_url=f"{redis_url}?password=secret&db=0")
+
+    assert worker.wait() == 1
+    (line,) = [each for each in worker.log().splitlines() if " ERROR " in each]
+    assert "redis.refused redis=" in line
+    assert "Traceback" not in worker.log()
+    assert "secret" not in worker.log()
+
+
+async def test_a_worker_without_redis_says_so_and_waits_for_it(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    worker = start_worker(redis_url=f"unix://{tmp_path}/no.sock")
+
+    await eventually(lambda: "redis.lost" in worker.log(), "the worker tries again")
+    worker.signal(signal.SIGTERM)
+
+    assert worker.wait() == 0
+    assert f"redis.unreachable redis={tmp_path}/no.sock reason=" in worker.log()
+
+
+def _pauses_between_ends(worker: Worker) -> list[float]:
+    """Seconds between the ends of a worker's runners, from its log."""
+    ends = [
+        datetime.fromisoformat(line.split()[0])
+        for line in worker.log().splitlines()
+        if "runner.ended" in line
+    ]
+    return [(later - earlier).total_seconds() for earlier, later in pairwise(ends)]
+
+
+async def test_a_runner_that_dies_again_and_again_is_started_more_and_more_slowly(
+    start_worker: StartWorker,
+) -> None:
+    worker = start_worker(handlers=("tests.worker.dies_when_loaded",))
+
+    await eventually(lambda: worker.log().count("runner.ended") == 4, "it was tried four times")
+
+    pauses = _pauses_between_ends(worker)
+    assert pauses[1] > 0.9
+    assert pauses[2] > 1.9
+
+
+async def test_a_runner_that_a_job_killed_is_replaced_at_once(
+    queue: Queue, registry: Registry, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    poison = [await queue.enqueue(registry["test.kill_runner"]) for _ in range(3)]
+
+    for job in poison:
+        with pytest.raises(JobFailed, match="ended by itself with exit code 5"):
+            await job.result(timeout=40)
+
+    pauses = _pauses_between_ends(worker)
+    assert len(pauses) >= 4
+    assert max(pauses) < 3.0
 
 
 async def _all_in(jobs: list[Job[Any]], state: State) -> None:

@@ -106,7 +106,22 @@ async def test_a_job_whose_whole_worker_is_killed_is_taken_up_after_a_restart(
     assert await job.result(timeout=15) == "attempt 2"
 
 
-async def test_the_late_result_of_a_suspended_runner_is_refused_and_counted(
+async def test_a_runner_that_stays_suspended_is_killed_and_replaced(
+    queue: Queue, registry: Registry, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    await _ready(worker)
+    (runner,) = worker.runners()
+
+    os.kill(runner, signal.SIGSTOP)
+    job = await queue.enqueue(registry["test.echo"], value=1)
+
+    assert await job.result(timeout=15) == [1]
+    assert not is_alive(runner)
+    assert "was suspended for longer than its heartbeat lives" in worker.log()
+
+
+async def test_the_late_result_of_a_suspended_worker_is_refused_and_counted(
     queue: Queue, registry: Registry, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     workers = [start_worker(), start_worker()]
@@ -115,16 +130,18 @@ async def test_the_late_result_of_a_suspended_runner_is_refused_and_counted(
     job = await queue.enqueue(registry["test.mark"], path=str(tmp_path / "marks"), seconds=2.0)
     worker, runner = await _owner(queue, await _running(job), workers)
 
+    worker.signal(signal.SIGSTOP)
     os.kill(runner, signal.SIGSTOP)
     await eventually(lambda: _attempt(job, 2), "another attempt runs", within=20.0)
     await job.result(timeout=15)
     settled = await job.record()
     os.kill(runner, signal.SIGCONT)
     await eventually(lambda: "attempt.fenced" in worker.log(), "the refusal is logged")
+    worker.signal(signal.SIGCONT)
 
     assert settled.attempt == 2
     assert await job.record() == settled
-    assert (await queue.inspector.statistics("default"))["fenced"] == 1
+    assert (await queue.inspector.figures.statistics())["fenced"] == 1
     await eventually(lambda: runner not in worker.runners(), "the runner that was given up ends")
     await eventually(lambda: len(worker.runners()) == 1, "and is replaced")
     assert (await (await queue.enqueue(registry["test.echo"], value=1)).result(timeout=10)) == [1]
@@ -239,7 +256,7 @@ async def _taken_up_again(job: Job[str]) -> float:
 
 
 async def _runner_pid(queue: Queue, record: JobRecord) -> int:
-    (runner,) = [each for each in await queue.inspector.runners(record.queue) if each.id == record.runner]
+    (runner,) = [each for each in await queue.inspector.figures.runners() if each.id == record.runner]
     return runner.pid
 
 
@@ -251,7 +268,7 @@ async def _owner(queue: Queue, record: JobRecord, workers: list[Worker]) -> tupl
 
 
 async def _all_running(queue: Queue, count: int) -> bool:
-    return (await queue.inspector.counts("default")).running == count
+    return (await queue.inspector.figures.counts()).running == count
 
 
 async def _ready(worker: Worker, *, runners: int = 1) -> None:

@@ -2,7 +2,7 @@
 -- from   scheduled, queued, running
 -- to     cancelled, running
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   token
 -- reply  {state before or '' when there is no such job, state after}
 local token = ARGV[1]
@@ -10,7 +10,7 @@ local job = read(token, LINE, SEQ, CANCEL)
 if not job then return { '', '' } end
 local before = job.state
 if before == 'queued' then
-  leave_line(job[LINE] or 'normal', token, job[SEQ])
+  leave_line(job[LINE] or DEFAULT_LINE, token, job[SEQ])
   close(job, 'cancelled', integer(clock_ms()))
 elseif before == 'scheduled' then
   call('ZREM', base .. K_SCHEDULED, token)

@@ -1,10 +1,10 @@
--- claim: hand the oldest jobs of the most urgent lines to one runner
+-- claim: hand the oldest jobs of some lines, the first ones first, to one runner
 -- from   queued
 -- to     running
 -- flags  allow-oom
 -- ARGV   (part of advance)
--- Returns the names of the attempts, and flat: token, spec; for a job's later attempts, instead of its spec,
--- {spec, attempt, failures, crashes, checkpoint}, '' where there is nothing.
+-- Adds the names of the attempts to `names`. Returns, flat: token, spec; for a job's later attempts, instead of its spec,
+-- {spec, attempt, failures, crashes, checkpoint}, '' where there is nothing; and how many there are.
 local function later_attempt(key, spec, attempt)
   local fields = call('HMGET', key, FAILURES, CRASHES, CHECKPOINT)
   return { spec, attempt, fields[1] or '', fields[2] or '', fields[3] or '' }
@@ -23,17 +23,12 @@ local function skip_holes(line)
   return skipped
 end
 
--- Where jobs may stand. Nearly always that is one line, and one question about the three others is enough.
-local function lines_in_use()
-  local others = call('EXISTS', base .. K_LINE_OF .. 'urgent', base .. K_LINE_OF .. 'high', base .. K_LINE_OF .. 'low')
-  return others == 0 and { 'normal' } or LINE_NAMES
-end
-
-local function claim(runner, slots, now)
-  local names, claims, n = {}, {}, 0
+-- One question tells which of the lines may have jobs, however many queues there are.
+local function claim(runner, slots, lines, now, names)
+  local claims, n, others, listed = {}, 0, #names, 0
   local claimed = runner .. ' ' .. now
-  for _, line in ipairs(lines_in_use()) do
-    local more = true
+  for index, open in ipairs(call('SMISMEMBER', base .. K_OPEN, unpack(lines))) do
+    local line, more = lines[index], open == 1
     while more and n < slots do
       local wanted = slots - n
       local taken = call('LPOP', base .. K_LINE_OF .. line, integer(wanted)) or {}
@@ -45,14 +40,14 @@ local function claim(runner, slots, now)
         if values and values[1] == 'queued 0' then
           call('HSET', key, STATE, 'running 1', CLAIMED, claimed)
           n = n + 1
-          names[n], claims[2 * n - 1], claims[2 * n] = token, token, values[2]
+          names[others + n], claims[2 * n - 1], claims[2 * n] = token, token, values[2]
         elseif values then
           local earlier = values[1] and string.match(values[1], '^queued (%d+)$')
           if earlier then
             local attempt = integer(earlier + 1)
             call('HSET', key, STATE, 'running ' .. attempt, CLAIMED, claimed)
             n = n + 1
-            names[n], claims[2 * n - 1] = name_of(token, attempt), token
+            names[others + n], claims[2 * n - 1] = name_of(token, attempt), token
             claims[2 * n] = later_attempt(key, values[2], attempt)
           else
             count('orphans', 1)
@@ -66,8 +61,13 @@ local function claim(runner, slots, now)
         if more and n < slots then holes = holes + skip_holes(line) end
         call('HINCRBY', base .. K_LINES, line .. '.holes', -holes)
       end
+      if not more then call('SREM', base .. K_OPEN, line) end
+      -- At once, so that what the next line may be refused for leaves no job without its runner.
+      for first = others + listed + 1, others + n, 1000 do
+        call('SADD', base .. K_RUNNING .. runner, unpack(names, first, math.min(first + 999, others + n)))
+      end
+      listed = n
     end
   end
-  if n > 0 then call_with_all('SADD', base .. K_RUNNING .. runner, names) end
-  return names, claims
+  return claims, n
 end

@@ -1,70 +1,38 @@
--- enqueue: put new jobs at the end of their lines, or into the hands of a runner that has nothing to do
+-- enqueue: put new jobs at the end of a line, or one into the hands of a runner that has nothing to do
 -- from   -
 -- to     queued, scheduled, running
 -- flags  -
--- KEYS   1 the queue's beginning
--- ARGV   for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
---        options: line, delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms)
+-- KEYS   1 the space's beginning
+-- ARGV   the line, then for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
+--        options: delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms)
 -- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there;
 --        empty when all are new. 'known': the same id again, a repeated call after a lost reply
 local now = clock_ms()
 local created = integer(now)
-local exceptions, lines, order, recent, scheduled = {}, {}, {}, {}, 0
+local exceptions, recent, scheduled = {}, {}, 0
+
+local line = ARGV[1]
+local line_key, is_default = base .. K_LINE_OF .. line, line == DEFAULT_LINE
+local length = call('LLEN', line_key)
+local next_place, queued = line_start(line) + length, {}
 
 local function except(index, reason, token)
   local n = #exceptions
   exceptions[n + 1], exceptions[n + 2], exceptions[n + 3] = index, reason, token
 end
 
-local function line_of(name)
-  local line = lines[name]
-  if not line then
-    local start, length = line_start(name), call('LLEN', base .. K_LINE_OF .. name)
-    line = { number = start + length, is_empty = length == 0, tokens = {} }
-    lines[name] = line
-    order[#order + 1] = name
-  end
-  return line
-end
-
--- Whether the job is new to its idempotency key; if so the key is taken.
-local function is_unique(index, token, options)
-  local key = base .. K_UNIQUE .. options.unique
-  local holder = call('GET', key)
-  if holder then
-    local earlier, fingerprint = string.match(holder, '^(%S+) (.*)$')
-    if call('EXISTS', job_key(earlier)) == 1 then
-      except(index, fingerprint == options.fingerprint and 'unique' or 'conflict', earlier)
-      return false
-    end
-  end
-  call('SET', key, token .. ' ' .. options.fingerprint, 'PX', integer(options.window))
-  return true
-end
-
--- Hands a job to a runner that has nothing to do and hears of it: so it begins a round trip earlier. A runner that has
--- other jobs of this queue is no such one: what a handler does may keep it from hearing for long.
-local function hand_over(key, token, spec)
-  local runner = call('SPOP', base .. K_IDLE)
-  if not runner then return false end
-  local running = base .. K_RUNNING .. runner
-  if call('EXISTS', running) == 0 and call('PUBLISH', base .. K_CONTROL .. runner, 'job ' .. token .. ' ' .. spec) > 0 then
-    call('HSET', key, STATE, 'running 1', CLAIMED, runner .. ' ' .. created)
-    call('SADD', running, token)
-    return true
-  end
-  call('SADD', base .. K_IDLE, runner)
-  return false
+local function take_place(token)
+  queued[#queued + 1] = token
+  next_place = next_place + 1
 end
 
 local function enqueue_with_options(key, token, spec, options)
-  local name = options.line or 'normal'
   local fields = { SPEC, spec, CREATED, created }
   local function field(word, value)
     fields[#fields + 1] = word
     fields[#fields + 1] = value
   end
-  if name ~= 'normal' then field(LINE, name) end
+  if not is_default then field(LINE, line) end
   if options.max_crashes then field(MAX_CRASHES, options.max_crashes) end
   if options.owner then
     field(OWNER, options.owner)
@@ -78,11 +46,9 @@ local function enqueue_with_options(key, token, spec, options)
     call('ZADD', base .. K_SCHEDULED, due, token)
     scheduled = scheduled + 1
   else
-    local line = line_of(name)
     field(STATE, 'queued 0')
-    field(SEQ, line.number)
-    line.number = line.number + 1
-    line.tokens[#line.tokens + 1] = token
+    field(SEQ, integer(next_place))
+    take_place(token)
   end
   call('HSET', key, unpack(fields))
   recent[#recent + 1] = token
@@ -90,7 +56,7 @@ end
 
 -- Nearly always all are new: one question for all of them.
 local keys, n, known = {}, 0, 0
-for at = 1, #ARGV, 2 do
+for at = 2, #ARGV, 2 do
   local token = ARGV[at]
   if #token > TOKEN_LENGTH then token = string.sub(token, 1, TOKEN_LENGTH) end
   n = n + 1
@@ -100,41 +66,41 @@ for first = 1, n, 1000 do
   known = known + call('EXISTS', unpack(keys, first, math.min(first + 999, n)))
 end
 
-local plain, new = line_of('normal'), {}
+local new = {}
 for index = 1, n do
-  local key, token, spec = keys[index], ARGV[2 * index - 1], ARGV[2 * index]
+  local key, token, spec = keys[index], ARGV[2 * index], ARGV[2 * index + 1]
   if new[key] or known > 0 and call('EXISTS', key) == 1 then
     except(index, 'known', string.sub(token, 1, TOKEN_LENGTH))
   elseif #token == TOKEN_LENGTH then
     new[key] = true
-    call('HSET', key, STATE, 'queued 0', SPEC, spec, CREATED, created, SEQ, integer(plain.number))
-    if n == 1 and plain.is_empty and #spec <= SPEC_IN_MESSAGE and hand_over(key, token, spec) then
-      call('HINCRBY', base .. K_LINES, 'normal', '1')
+    if is_default then
+      call('HSET', key, STATE, 'queued 0', SPEC, spec, CREATED, created, SEQ, integer(next_place))
     else
-      plain.number = plain.number + 1
-      plain.tokens[#plain.tokens + 1] = token
+      call('HSET', key, STATE, 'queued 0', SPEC, spec, CREATED, created, SEQ, integer(next_place), LINE, line)
     end
+    local alone = n == 1 and length == 0 and #spec <= SPEC_IN_MESSAGE
+    if not (alone and hand_over(line, token, spec, created)) then take_place(token) end
     recent[#recent + 1] = token
   else
     local options = cjson.decode(string.sub(token, TOKEN_LENGTH + 1))
     token = string.sub(token, 1, TOKEN_LENGTH)
-    if not options.unique or is_unique(index, token, options) then
+    local earlier, reason
+    if options.unique then earlier, reason = take_key(token, options) end
+    if earlier then
+      except(index, reason, earlier)
+    else
       new[key] = true
       enqueue_with_options(key, token, spec, options)
     end
   end
 end
 
-local queued = false
-for _, name in ipairs(order) do
-  local tokens = lines[name].tokens
-  if #tokens > 0 then
-    call_with_all('RPUSH', base .. K_LINE_OF .. name, tokens)
-    queued = true
-  end
+if #queued > 0 then
+  if length == 0 then call('SADD', base .. K_OPEN, line) end
+  call_with_all('RPUSH', line_key, queued)
 end
 call_with_all('RPUSH', base .. K_RECENT, recent)
 count('enqueued', #recent)
 -- A delayed job wakes a runner too: it learns from its empty claim when the job is due.
-if queued or scheduled > 0 then wake_one() end
+if #queued > 0 or scheduled > 0 then wake_one(line) end
 return exceptions

@@ -1,6 +1,6 @@
 -- expired: which ended jobs have outlived their retention; changes nothing
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   retention (ms) of completed · failed · cancelled · limit
 -- reply  tokens
 local now, limit = clock_ms(), tonumber(ARGV[4])

@@ -1,13 +1,12 @@
 -- heartbeat: a supervisor says that its runners live, and hears what it has to know
 -- from   running
 -- to     running
--- uses   promote
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
--- ARGV   time to live (ms), then the ids of the runners
+-- KEYS   1 the space's beginning
+-- ARGV   time to live (ms) · number of queues · the queues that these runners serve · the ids of the runners
 -- reply  {cancels as token, runner, ...; suspects; ms until these may be judged dead; forgotten;
---        ms until the next scheduled job or -1; jobs in line}
-local now, ttl = clock_ms(), tonumber(ARGV[1])
+--        ms until the next scheduled job or -1; 1 or 0: do jobs stand in line in these queues}
+local now, ttl, queues = clock_ms(), tonumber(ARGV[1]), tonumber(ARGV[2])
 
 -- Nobody looked for more than half a heartbeat's life: Redis, or every worker, was away, and heartbeats ran
 -- out without a death. Then nobody is judged for one full life.
@@ -23,7 +22,7 @@ local function blind_ms()
 end
 
 local mine, forgotten = {}, {}
-for index = 2, #ARGV do
+for index = 3 + queues, #ARGV do
   local runner = ARGV[index]
   local alive = base .. K_ALIVE .. runner
   mine[runner] = true
@@ -52,6 +51,19 @@ for _, runner in ipairs(call('HKEYS', base .. K_RUNNERS)) do
   if not mine[runner] and call('EXISTS', base .. K_ALIVE .. runner) == 0 then suspects[#suspects + 1] = runner end
 end
 
+local function has_backlog()
+  for index = 3, 2 + queues do
+    for _, runs in ipairs(RUNS) do
+      local lines = lines_of({ ARGV[index] }, runs)
+      for place, open in ipairs(call('SMISMEMBER', base .. K_OPEN, unpack(lines))) do
+        if open == 1 and call('EXISTS', base .. K_LINE_OF .. lines[place]) == 1 then return 1 end
+      end
+    end
+  end
+  return 0
+end
+
 local blind = blind_ms()
-if promote(now, 1000) > 0 then wake_one() end
-return { cancels, suspects, blind, forgotten, next_due_ms(now), in_line() }
+promote(now, 1000)
+wake_pushed()
+return { cancels, suspects, blind, forgotten, next_due_ms(now), has_backlog() }

@@ -2,7 +2,7 @@
 -- from   running
 -- to     running
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   number of updates, then for each: token · attempt · progress (msgpack or '') · checkpoint (msgpack or '')
 --        · number of log lines · the lines
 -- reply  {fenced tokens, tokens whose cancel was asked for}

@@ -10,7 +10,7 @@ local function promote(now, limit)
     local job = read(token, LINE)
     if job and job.state == 'scheduled' then
       call('HDEL', job.key, DUE)
-      move(job, 'queued', SEQ, to_back(job[LINE] or 'normal', token))
+      move(job, 'queued', SEQ, to_back(job[LINE] or DEFAULT_LINE, token))
     end
   end
   call('ZREM', base .. K_SCHEDULED, unpack(due))

@@ -2,7 +2,7 @@
 -- from   completed, failed, cancelled
 -- to     -
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   retention (ms) of completed · failed · cancelled, then tokens
 -- reply  flat: token, 'gone' (removed, or was not there) or the state that keeps it
 local now = clock_ms()

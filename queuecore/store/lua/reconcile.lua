@@ -1,7 +1,6 @@
 -- reconcile: jobs that are in a runner's set but not in its memory are given back
--- uses   release
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   runner, then pairs of token · attempt that it knows
 -- reply  the tokens that were given back
 local runner = ARGV[1]
@@ -22,5 +21,5 @@ for _, name in ipairs(names) do
     released[#released + 1] = token
   end
 end
-if #released > 0 then wake_one() end
+wake_pushed()
 return released

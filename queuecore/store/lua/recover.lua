@@ -14,7 +14,7 @@ local function recover(token, attempt, problem, now)
   elseif crashes >= tonumber(job[MAX_CRASHES] or DEFAULT_MAX_CRASHES) then
     close(job, 'failed', now, CRASHES, integer(crashes), ERROR, problem)
   else
-    move(job, 'queued', SEQ, to_front(job[LINE] or 'normal', token), CRASHES, integer(crashes))
+    move(job, 'queued', SEQ, to_front(job[LINE] or DEFAULT_LINE, token), CRASHES, integer(crashes))
   end
   return job.state
 end

@@ -1,6 +1,6 @@
 -- register: a runner announces itself; only registered runners may claim
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   runner · what it says of itself (JSON) · time to live of its heartbeat (ms)
 -- reply  the server's time (ms)
 call('HSET', base .. K_RUNNERS, ARGV[1], ARGV[2])

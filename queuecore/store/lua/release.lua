@@ -11,7 +11,7 @@ local function release(token, attempt, _, now)
     close(job, 'cancelled', now)
     return true
   end
-  move(job, 'queued', SEQ, to_front(job[LINE] or 'normal', token))
+  move(job, 'queued', SEQ, to_front(job[LINE] or DEFAULT_LINE, token))
   count('released', 1)
   return true
 end

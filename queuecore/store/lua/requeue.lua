@@ -2,7 +2,7 @@
 -- from   failed, cancelled
 -- to     queued
 -- flags  -
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   token · a word of this call's own
 -- reply  {state before or '' when there is no such job, state after}; the same word again, after a lost reply, gives the
 --        same answer and changes nothing
@@ -17,7 +17,7 @@ if state ~= 'failed' and state ~= 'cancelled' then return { state, state } end
 call('SET', memory, state, 'PX', 3600000)
 call('ZREM', base .. (state == 'failed' and K_FAILED or K_CANCELLED), token)
 call('HDEL', job.key, FINISHED, ERROR, FAILURES, CRASHES, PROGRESS, PROGRESSED, CANCEL, DUE)
-move(job, 'queued', SEQ, to_back(job[LINE] or 'normal', token))
+move(job, 'queued', SEQ, to_back(job[LINE] or DEFAULT_LINE, token))
 count('requeued', 1)
-wake_one()
+wake_pushed()
 return { state, 'queued' }

@@ -19,7 +19,7 @@ local function retry(token, attempt, payload, now)
     call('ZADD', base .. K_SCHEDULED, due, token)
     move(job, 'scheduled', DUE, due, FAILURES, failures)
   else
-    move(job, 'queued', SEQ, to_back(job[LINE] or 'normal', token), FAILURES, failures)
+    move(job, 'queued', SEQ, to_back(job[LINE] or DEFAULT_LINE, token), FAILURES, failures)
   end
   count('retried', 1)
   return true

@@ -1,7 +1,6 @@
 -- sweep: check that jobs are where their state says, and put back those that are not
--- uses   recover
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   error (JSON) for running jobs without a runner, then tokens
 -- reply  the tokens that were put right
 local now = clock_ms()
@@ -10,9 +9,13 @@ local repaired, lost, lines = {}, {}, {}
 local checks = {}
 
 function checks.queued(token, job)
-  local line = job[LINE] or 'normal'
+  local line = job[LINE] or DEFAULT_LINE
   local index = tonumber(job[SEQ] or 0) - line_start(line)
-  if index >= 0 and call('LINDEX', base .. K_LINE_OF .. line, index) == token then return false end
+  if index >= 0 and call('LINDEX', base .. K_LINE_OF .. line, index) == token then
+    if call('SADD', base .. K_OPEN, line) == 0 then return false end
+    pushed[line] = pushed[line] or 1
+    return true
+  end
   if lines[token] then return false end -- SCAN may name a key twice
   lost[#lost + 1], lines[token] = token, line
   return true
@@ -52,5 +55,5 @@ sort_latest_first(lost)
 for _, token in ipairs(lost) do
   change(read(token), SEQ, to_front(lines[token], token))
 end
-if #repaired > 0 then wake_one() end
+wake_pushed()
 return repaired

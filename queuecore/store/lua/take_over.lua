@@ -1,7 +1,6 @@
 -- take_over: recover the jobs of a runner that is dead
--- uses   recover
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   runner · 'dead' (its death was seen) or 'silent' (only if it has no heartbeat) · error (JSON) · limit
 -- reply  {jobs still left, token, attempt, state, ...}; {-1} when a silent runner has a heartbeat after all
 local runner, limit = ARGV[1], tonumber(ARGV[4])
@@ -9,8 +8,8 @@ local alive, running = base .. K_ALIVE .. runner, base .. K_RUNNING .. runner
 if ARGV[2] == 'silent' and call('EXISTS', alive) == 1 then return { -1 } end
 -- From here on the runner may claim nothing and its outcomes are refused, job by job, as they are taken.
 call('DEL', alive)
+leave_idle(runner)
 if call('HEXISTS', base .. K_RUNNERS, runner) == 1 then call('HSET', base .. K_RUNNERS, runner, '') end
-call('SREM', base .. K_IDLE, runner)
 
 local now = integer(clock_ms())
 -- All are looked at to take the latest first, also across calls; only so does their order hold.
@@ -31,7 +30,7 @@ for _, name in ipairs(names) do
 end
 if #names > 0 then call('SREM', running, unpack(names)) end
 count('recovered', recovered)
-for _ = 1, math.min(recovered, 4) do wake_one() end
+wake_pushed()
 reply[1] = call('SCARD', running)
 if reply[1] == 0 then call('HDEL', base .. K_RUNNERS, runner) end
 return reply

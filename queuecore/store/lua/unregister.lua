@@ -1,10 +1,10 @@
 -- unregister: a runner leaves in good order
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   runner
 -- reply  how many running jobs it still has; it is only removed when there are none
 local runner = ARGV[1]
-call('SREM', base .. K_IDLE, runner)
+leave_idle(runner)
 local left = call('SCARD', base .. K_RUNNING .. runner)
 if left == 0 then
   call('HDEL', base .. K_RUNNERS, runner)

@@ -1,6 +1,6 @@
 -- watch: tell a client of the job's changes until its end, unless it has missed one already
 -- flags  allow-oom
--- KEYS   1 the queue's beginning
+-- KEYS   1 the space's beginning
 -- ARGV   token · client, with a `!` if it wants to be told of the end only · version the client has seen
 -- reply  0 when there is no such job; a version above the client's one when there is something to look at, and then it will
 --        not be told; else the client's own version: it will be told

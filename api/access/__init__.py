@@ -1,0 +1,6 @@
+"""Who makes a request, and what only this service can have written."""
+
+from api.access.auth import ANONYMOUS_SECONDS, SIGNED_IN_SECONDS, Authority, Caller, cookie_header
+from api.access.signing import Signer
+
+__all__ = ["ANONYMOUS_SECONDS", "SIGNED_IN_SECONDS", "Authority", "Caller", "Signer", "cookie_header"]

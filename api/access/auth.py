@@ -1,0 +1,142 @@
+"""Who asks: an owner, known by a token, by a signed cookie, or by nothing.
+
+Without configured tokens the signed cookie of a browser is the owner of its jobs, and whoever knows the id
+of a job, 128 random bits, may see it. With tokens, a request needs one, and other people's jobs do not
+exist for it, whatever it knows.
+"""
+
+import hmac
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+from starlette.requests import Request, cookie_parser
+
+import config
+from api.access.signing import Signer
+from api.http import SIGN_IN, TOKEN_UNKNOWN, Problem, read_header
+
+ANONYMOUS_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
+SIGNED_IN_SECONDS = 30 * 86_400
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who makes a request.
+
+    Attributes:
+        owner: whose jobs it makes and lists; empty for nobody's.
+        role: `operator` sees the jobs of all.
+        signed_in: whether a token says so; otherwise knowing an id is the right to its job.
+    """
+
+    owner: str
+    role: config.Role = "user"
+    signed_in: bool = False
+
+    def may_see(self, owner: str) -> bool:
+        """Whether a job of `owner` exists for this caller, who knows its id."""
+        return not self.signed_in or self.role == "operator" or self.owner == owner
+
+
+class Authority:
+    """Tells callers from each other.
+
+    Args:
+        secret: the key that signs the cookies.
+        tokens: those that are accepted; with none, everybody is.
+    """
+
+    def __init__(self, secret: bytes, tokens: Sequence[config.Token]) -> None:
+        self._tokens = tuple(tokens)
+        self._anonymous = Signer(secret, "anonymous cookie")
+        self._signed_in = Signer(secret, "session cookie", seconds=SIGNED_IN_SECONDS)
+
+    @property
+    def tokens_needed(self) -> bool:
+        return bool(self._tokens)
+
+    def identify(self, request: Request) -> Caller:
+        """Say who makes a request.
+
+        Raises:
+            Problem: tokens are needed, and there is none or one that is not known.
+        """
+        caller = self.recognise(request)
+        if caller is None:
+            raise Problem(SIGN_IN, headers={"WWW-Authenticate": 'Bearer realm="queuecore"'})
+        return caller
+
+    def recognise(self, request: Request) -> Caller | None:
+        """Say who makes a request; None where nobody is known and somebody must be.
+
+        Raises:
+            Problem: it has a token that is not known.
+        """
+        if not self._tokens:
+            return Caller(owner=self._anonymous_owner(request))
+        scheme, _, given = (read_header(request, b"authorization") or "").partition(" ")
+        if scheme.lower() == "bearer":
+            return _caller_of(self.check_token(given.strip()))
+        token = self._token_of_session(request)
+        return None if token is None else _caller_of(token)
+
+    def check_token(self, given: str) -> config.Token:
+        """Find the configured token that `given` is.
+
+        Raises:
+            Problem: it is none.
+        """
+        token = self._find(config.hash_token(given))
+        if token is None:
+            headers = {"WWW-Authenticate": 'Bearer realm="queuecore", error="invalid_token"'}
+            raise Problem(TOKEN_UNKNOWN, headers=headers)
+        return token
+
+    def sign_in(self, token: config.Token) -> str:
+        """Write the cookie of a browser that showed `token`."""
+        return self._signed_in.sign(token.sha256.encode())
+
+    def new_owner(self) -> tuple[str, str]:
+        """Make a new anonymous owner: its name and its cookie."""
+        owner = f"anon-{secrets.token_urlsafe(12)}"
+        return owner, self._anonymous.sign(owner.encode())
+
+    def _anonymous_owner(self, request: Request) -> str:
+        payload = self._anonymous.read(read_cookie(request))
+        return payload.decode() if payload else ""
+
+    def _token_of_session(self, request: Request) -> config.Token | None:
+        payload = self._signed_in.read(read_cookie(request))
+        if payload is None:
+            return None
+        # Looked up again every time: a token that was taken out of the configuration ends its sessions.
+        return self._find(payload.decode())
+
+    def _find(self, sha256: str) -> config.Token | None:
+        found = None
+        for token in self._tokens:
+            # All are compared, so that the time taken tells nothing.
+            if hmac.compare_digest(token.sha256.encode(), sha256.encode()):
+                found = token
+        return found
+
+
+def cookie_name(request: Request) -> str:
+    """Return the name of our cookie; over https with the prefix that no other host can set."""
+    return "__Host-queuecore" if request.scope.get("scheme") == "https" else "queuecore"
+
+
+def read_cookie(request: Request) -> str:
+    """Return the text of our cookie, empty where there is none."""
+    header = read_header(request, b"cookie")
+    return cookie_parser(header).get(cookie_name(request), "") if header else ""
+
+
+def cookie_header(request: Request, value: str, *, seconds: int) -> str:
+    """Write the header that sets our cookie; `seconds=0` removes it."""
+    secure = "; Secure" if request.scope.get("scheme") == "https" else ""
+    return f"{cookie_name(request)}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+
+
+def _caller_of(token: config.Token) -> Caller:
+    return Caller(owner=token.owner, role=token.role, signed_in=True)

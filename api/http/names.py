@@ -1,0 +1,80 @@
+"""File names: which are taken, and how they are written into a header."""
+
+import re
+import unicodedata
+from urllib.parse import quote
+
+from api.http.problems import FILE_NAME_MISSING, FILE_NAME_NOT_ALLOWED, Problem
+
+MAX_LENGTH = 255  # characters
+
+# RFC 8187 attr-char without the percent sign's neighbours that some clients read as quoting.
+_UNQUOTED = "!#$&+-.^_`|~"
+
+
+def check_name(name: str) -> str:
+    """Return a user's file name in its composed form, or refuse it.
+
+    The name is only shown and given back at a download; it is never part of a path. It is refused all the
+    same where it could not be stored under or would not look like what it is.
+
+    Raises:
+        Problem: there is none, it is too long, or it has something in it that no file name has.
+    """
+    name = unicodedata.normalize("NFC", name)
+    if not name.strip(" ."):
+        raise Problem(FILE_NAME_MISSING) if not name.strip() else _refuse("it has no letters")
+    if len(name) > MAX_LENGTH:
+        raise _refuse(f"it has {len(name)} characters, and {MAX_LENGTH} are allowed")
+    if "/" in name or "\\" in name:
+        raise _refuse("it has a slash or backslash in it; send the name alone, without folders")
+    for character in name:
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or _is_direction(character):
+            raise _refuse(f"it has the invisible character U+{ord(character):04X} in it")
+    return name
+
+
+def extension(name: str) -> str:
+    """Return the ending of a name in small letters with its dot; empty where there is none."""
+    stem, dot, ending = name.rpartition(".")
+    return f".{ending.lower()}" if dot and stem else ""
+
+
+def content_disposition(name: str) -> str:
+    """Write the header that makes a browser save a download under `name` (RFC 6266, RFC 8187).
+
+    Any text is safe: what cannot be a file name is replaced.
+    """
+    clean = "".join(_replace(character) for character in unicodedata.normalize("NFC", name))
+    clean = clean.strip(" .")[:MAX_LENGTH] or "download"
+    plain = unicodedata.normalize("NFKD", clean).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9 !#$&+.^_`|~()@=,-]", "_", plain).strip(" .") or "download"
+    header = f'attachment; filename="{plain}"'
+    if plain != clean:
+        header += f"; filename*=UTF-8''{quote(clean, safe=_UNQUOTED)}"
+    return header
+
+
+def _refuse(why: str) -> Problem:
+    return Problem(FILE_NAME_NOT_ALLOWED, f"The name is refused because {why}.")
+
+
+def _is_direction(character: str) -> bool:
+    # Characters that turn the direction of writing make "fdp.exe" of "exe.pdf".
+    return unicodedata.bidirectional(character) in (
+        "LRE",
+        "RLE",
+        "LRO",
+        "RLO",
+        "PDF",
+        "LRI",
+        "RLI",
+        "FSI",
+        "PDI",
+    )
+
+
+def _replace(character: str) -> str:
+    if character in '/\\:*?"<>|%' or _is_direction(character):
+        return "_"
+    return "_" if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character

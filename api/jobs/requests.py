@@ -1,0 +1,170 @@
+"""What can be done with jobs: which kinds there are, making one without a file, cancel, retry, delete."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import Caller
+from api.http import (
+    BODY_NOT_JSON,
+    CONTENT_TYPE_NOT_ACCEPTED,
+    FILE_GONE,
+    FILE_NEEDED,
+    IDEMPOTENCY_KEY_REUSED,
+    REQUEST_IN_PROGRESS,
+    Problem,
+    read_body,
+    read_idempotency_key,
+    read_preferred_wait,
+    reply,
+)
+from api.jobs.status import find_job, retry_after
+from api.jobs.waiting import wait_for_end
+from api.kinds import check_arguments
+from api.service import Service, service_of
+from api.shown import file_of, view_job
+from queuecore import IdempotencyConflict, JobNotFound, JobRequest, State, StateConflict
+from queuecore.log import event
+from storage import FileMissing
+
+logger = logging.getLogger(__name__)
+
+
+class NewJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What POST /api/jobs takes."""
+
+    kind: str
+    args: dict[str, Any] = {}
+
+
+async def list_kinds(request: Request, caller: Caller) -> Response:
+    """GET /api/kinds"""
+    return reply(service_of(request).kinds.views, headers={"Cache-Control": "private, no-cache"})
+
+
+async def create_job(request: Request, caller: Caller) -> Response:
+    """POST /api/jobs"""
+    service = service_of(request)
+    key = read_idempotency_key(request)
+    wanted = await _read_new_job(request)
+    kind = service.kinds.get(wanted.kind)
+    if kind.file is not None and kind.file.required:
+        raise Problem(FILE_NEEDED, argument=kind.file.parameter)
+    arguments = check_arguments(kind, wanted.args, None)
+    fingerprint = hashlib.sha256(msgspec.json.encode(wanted, order="deterministic")).hexdigest()
+    with claim_key(service, caller, key):
+        try:
+            submitted = await service.queue.submit(
+                JobRequest(
+                    kind=wanted.kind,
+                    args=arguments,
+                    owner=caller.owner,
+                    idempotency_key=key,
+                    fingerprint=fingerprint,
+                )
+            )
+        except IdempotencyConflict as error:
+            raise Problem(IDEMPOTENCY_KEY_REUSED) from error
+    if submitted.created:
+        event(logger, logging.INFO, "job.accepted", id=submitted.id, kind=wanted.kind)
+    return await answer_accepted(request, submitted.id, replayed=not submitted.created)
+
+
+async def answer_accepted(request: Request, job_id: str, *, replayed: bool) -> Response:
+    """Answer a request that made a job: 202 and where to ask for it, or 200 where its end was waited for."""
+    service = service_of(request)
+    wait = read_preferred_wait(request, longest=service.settings.http.max_wait)
+    job = await wait_for_end(service, job_id, timeout=wait)
+    headers = {"Location": f"/api/check-status/{job_id}", **retry_after(job)}
+    if wait:
+        headers["Preference-Applied"] = f"wait={wait:g}"
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    position = await service.queue.inspector.jobs.position(job)
+    status = 200 if wait and job.state.final else 202
+    return reply(view_job(job, service.kinds, position=position), status=status, headers=headers)
+
+
+@contextmanager
+def claim_key(service: Service, caller: Caller, key: str | None) -> Iterator[None]:
+    """While inside, refuse other requests of this caller with the same idempotency key."""
+    if key is None:
+        yield
+        return
+    claimed = (caller.owner, key)
+    if claimed in service.in_flight:
+        raise Problem(REQUEST_IN_PROGRESS, headers={"Retry-After": "1"})
+    service.in_flight.add(claimed)
+    try:
+        yield
+    finally:
+        service.in_flight.discard(claimed)
+
+
+async def cancel_job(request: Request, caller: Caller) -> Response:
+    """POST /api/jobs/{id}/cancel"""
+    service = service_of(request)
+    job = await find_job(service, caller, request.path_params["id"])
+    state = await service.queue.cancel(job.id)
+    event(logger, logging.INFO, "job.cancel_asked", id=job.id, state=state)
+    # A running job is only asked: 202 until its attempt has ended.
+    return await _show(service, job.id, status=200 if state is State.CANCELLED else 202)
+
+
+async def retry_job(request: Request, caller: Caller) -> Response:
+    """POST /api/jobs/{id}/retry"""
+    service = service_of(request)
+    job = await find_job(service, caller, request.path_params["id"])
+    file = file_of(job)
+    if file is not None:
+        try:
+            await asyncio.to_thread(service.storage.check, file)
+        except FileMissing as error:
+            raise Problem(FILE_GONE, f"{file.name} is no longer there.") from error
+    await service.queue.requeue(job.id)
+    event(logger, logging.INFO, "job.retry_asked", id=job.id)
+    return await _show(service, job.id, status=202)
+
+
+async def delete_job(request: Request, caller: Caller) -> Response:
+    """DELETE /api/jobs/{id}"""
+    service = service_of(request)
+    job = await find_job(service, caller, request.path_params["id"])
+    if not job.state.final:
+        raise StateConflict(job.id, job.state, "deleted")
+    # Held first: should this process die in between, the queue's word decides what becomes of the files.
+    await asyncio.to_thread(service.storage.hold, job.id)
+    try:
+        await service.queue.delete(job.id)
+    except StateConflict:
+        await asyncio.to_thread(service.storage.release, job.id)
+        raise
+    except JobNotFound:
+        pass
+    await asyncio.to_thread(service.storage.delete, job.id)
+    event(logger, logging.INFO, "job.deleted", id=job.id)
+    return Response(status_code=204)
+
+
+async def _show(service: Service, job_id: str, *, status: int) -> Response:
+    job = await service.queue.inspector.jobs.record(job_id)
+    position = await service.queue.inspector.jobs.position(job)
+    headers = {"Location": f"/api/check-status/{job_id}", **retry_after(job)}
+    return reply(view_job(job, service.kinds, position=position), status=status, headers=headers)
+
+
+async def _read_new_job(request: Request) -> NewJob:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem(CONTENT_TYPE_NOT_ACCEPTED)
+    try:
+        return msgspec.json.decode(await read_body(request), type=NewJob)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Problem(BODY_NOT_JSON, f"{error}.") from error

@@ -1,0 +1,29 @@
+"""The rules of the cleaning: for names, columns and rows, on batches, in memory.
+
+The first pass learns (`Tidier.learn`, `Sifter`, `ColumnProfile`), the second writes (`Tidier.tidy`, `Sifter`,
+`Rewriter`, `SeenRows`); each rule counts in a `Tally` what it changed.
+"""
+
+from handlers.cleaning.rules.columns import ColumnPlan, ColumnProfile
+from handlers.cleaning.rules.duplicates import SeenRows
+from handlers.cleaning.rules.header import Header, find_header, names_columns
+from handlers.cleaning.rules.names import name_columns
+from handlers.cleaning.rules.repeats import HeaderRepeats
+from handlers.cleaning.rules.rewriting import Rewriter
+from handlers.cleaning.rules.sifting import MOST_CHARACTERS_IN_XLSX_CELL, Sifter
+from handlers.cleaning.rules.tidying import Tidier
+
+__all__ = [
+    "MOST_CHARACTERS_IN_XLSX_CELL",
+    "ColumnPlan",
+    "ColumnProfile",
+    "Header",
+    "HeaderRepeats",
+    "Rewriter",
+    "SeenRows",
+    "Sifter",
+    "Tidier",
+    "find_header",
+    "name_columns",
+    "names_columns",
+]

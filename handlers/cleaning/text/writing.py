@@ -1,0 +1,90 @@
+"""Writes the cleaned table and the rejected rows as delimited text in UTF-8."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from handlers.cleaning.report import show_undecoded
+from handlers.cleaning.table import Reject, Written
+from handlers.cleaning.values import SEPARATOR, escape_formula
+
+# A cell is quoted where it holds any usual delimiter, not only this file's: whoever opens the file with
+# another one in mind sees the same cells.
+_SPECIALS = ',;\t|"\n\r'
+_SPECIAL = re.compile(f"[{re.escape(_SPECIALS)}]")
+
+
+def write_text(
+    path: Path, header: Sequence[str], batches: Iterable[Written], *, delimiter: str, mark: bool
+) -> None:
+    """Write a table.
+
+    Args:
+        header: names of the columns.
+        mark: whether the file starts with a byte order mark.
+    """
+    with path.open("w", encoding="utf-8-sig" if mark else "utf-8", newline="") as file:
+        file.write(delimiter.join(_quote([name])[0] for name in header) + "\n")
+        for batch in batches:
+            if batch.columns and batch.columns[0]:
+                quoted = [_quote(cells) for cells in batch.columns]
+                file.write("\n".join(map(delimiter.join, zip(*quoted, strict=True))) + "\n")
+
+
+def _quote(cells: list[str]) -> list[str]:
+    joined = SEPARATOR.join(cells)
+    found = [special for special in _SPECIALS if special in joined]
+    if not found:
+        return cells
+    if len(found) == 1 and found != ['"']:
+        only = found[0]
+        return [f'"{cell}"' if only in cell else cell for cell in cells]
+    search = _SPECIAL.search
+    return ['"' + cell.replace('"', '""') + '"' if search(cell) else cell for cell in cells]
+
+
+class RejectedFile:
+    """The rows that were set aside; the file exists only once there is one.
+
+    Args:
+        header: names of the columns, as the rejected rows' own cells are headed.
+        escape: whether cells that start a formula are made text.
+    """
+
+    def __init__(self, path: Path, header: Sequence[str], *, escape: bool) -> None:
+        self._path = path
+        self._header = header
+        self._escape = escape
+        self._file: TextIO | None = None
+        self.count = 0
+
+    def write(self, rejects: Sequence[Reject]) -> None:
+        """Add rows."""
+        if not rejects:
+            return
+        if self._file is None:
+            self._file = self._path.open("w", encoding="utf-8", newline="")
+            csv.writer(self._file, lineterminator="\n").writerow(["row", "reason", *self._header])
+        csv.writer(self._file, lineterminator="\n").writerows(self._lines(rejects))
+        self.count += len(rejects)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _lines(self, rejects: Sequence[Reject]) -> Iterator[list[object]]:
+        for reject in rejects:
+            cells = [show_undecoded(cell).replace("\r\n", "\n").replace("\r", "\n") for cell in reject.cells]
+            if self._escape:
+                cells = [_escape_anywhere(cell) for cell in cells]
+            yield [reject.row, reject.reason, *cells]
+
+
+def _escape_anywhere(text: str) -> str:
+    """Escape a cell that was not trimmed: some programs skip the spaces before a formula."""
+    stripped = text.lstrip()
+    return "'" + text if escape_formula(stripped) != stripped else escape_formula(text)

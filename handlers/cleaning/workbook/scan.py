@@ -1,0 +1,251 @@
+"""Learns what a workbook holds by reading its XML as a stream: sheets, extents, error cells, formulas."""
+
+import posixpath
+import re
+from collections.abc import Callable
+from typing import Any
+from xml.parsers import expat
+
+import msgspec
+
+from handlers.cleaning.failures import CleaningError
+from handlers.cleaning.workbook.archive import Archive, damaged
+
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
+MAX_CELLS = 100_000_000
+_MOST_ERRORS = 100_000
+_SMALL_PART = 16 << 20
+_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    """A sheet of a workbook: its name, its part of the archive, and whether people see it."""
+
+    name: str
+    part: str
+    visible: bool
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """What a sheet holds.
+
+    Attributes:
+        cells: how many have a value.
+        rows: how many rows have one.
+        last_row, last_column: the farthest that have one, from 1; 0 in an empty sheet.
+        errors: the error cells, (row, column) from 1: "#N/A".
+        unfinished: formulas whose value was never saved.
+        merged: merged ranges.
+        too_many_errors: whether `errors` is not all of them.
+    """
+
+    cells: int
+    rows: int
+    last_row: int
+    last_column: int
+    errors: dict[tuple[int, int], str]
+    unfinished: int
+    merged: int
+    too_many_errors: bool
+
+
+def list_sheets(archive: Archive) -> list[Sheet]:
+    """Return the worksheets in their order.
+
+    Raises:
+        CleaningError: the workbook is damaged.
+    """
+    targets: dict[str, str] = {}
+    found: list[tuple[str, str, str]] = []
+
+    def relationship(name: str, attributes: dict[str, str]) -> None:
+        if _local(name) == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
+            targets[attributes.get("Id", "")] = attributes.get("Target", "")
+
+    def sheet(name: str, attributes: dict[str, str]) -> None:
+        if _local(name) == "sheet":
+            ids = [value for key, value in attributes.items() if key.endswith(":id")]
+            found.append(
+                (attributes.get("name", ""), ids[0] if ids else "", attributes.get("state", "visible"))
+            )
+
+    workbook = _workbook_part(archive)
+    folder, _, base = workbook.rpartition("/")
+    _parse(archive.read(f"{folder}/_rels/{base}.rels", limit=_SMALL_PART), relationship)
+    _parse(archive.read(workbook, limit=_SMALL_PART), sheet)
+    sheets = []
+    for name, id, state in found:
+        target = targets.get(id)
+        if target is None:
+            continue
+        part = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
+        if part in archive:
+            sheets.append(Sheet(name, part, state == "visible"))
+    return sheets
+
+
+def scan_sheet(archive: Archive, sheet: Sheet, *, advance: Callable[[int], None]) -> Extent:
+    """Read a sheet once, as a stream, and say what it holds.
+
+    Args:
+        advance: called with the number of bytes read so far.
+
+    Raises:
+        CleaningError: it is damaged or larger than a workbook can be.
+    """
+    scan = _Scan()
+    parser = _new_parser()
+    parser.StartElementHandler = scan.start
+    parser.EndElementHandler = None
+    scan.parser = parser
+    done = 0
+    try:
+        for chunk in archive.stream(sheet.part):
+            parser.Parse(chunk, False)
+            done += len(chunk)
+            advance(done)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise damaged() from error
+    scan.finish_cell()
+    return Extent(
+        scan.cells,
+        scan.rows,
+        scan.last_row,
+        scan.last_column,
+        scan.errors,
+        scan.unfinished,
+        scan.merged,
+        scan.too_many_errors,
+    )
+
+
+class _Scan:
+    """The state of one scan; expat calls `start` for every element, which is what costs."""
+
+    def __init__(self) -> None:
+        self.parser: Any = None
+        self.cells = self.rows = self.last_row = self.last_column = 0
+        self.unfinished = self.merged = 0
+        self.errors: dict[tuple[int, int], str] = {}
+        self.too_many_errors = False
+        self._row = self._column = 0
+        self._row_counted = 0
+        self._valued = self._formula = self._is_error = False
+        self._text: list[str] | None = None
+        self._columns: dict[str, int] = {}
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if ":" in name:
+            name = _local(name)
+        if name == "c":
+            self.finish_cell()
+            reference = attributes.get("r")
+            if reference is None:
+                self._column += 1
+            else:
+                letters = reference.rstrip("0123456789")
+                column = self._columns.get(letters)
+                if column is None:
+                    column = self._columns[letters] = _column_number(reference)
+                self._column = column
+            self._is_error = attributes.get("t") == "e"
+        elif name in ("v", "is"):
+            self._valued = True
+            if self._is_error and name == "v":
+                self._text = []
+                self.parser.CharacterDataHandler = self._text.append
+        elif name == "f":
+            self._formula = True
+        elif name == "row":
+            self.finish_cell()
+            number = attributes.get("r")
+            self._row = self._row + 1 if number is None else int(number) if number.isdecimal() else 0
+            if not 0 < self._row <= MAX_ROWS:
+                raise damaged()
+            self._column = 0
+        elif name == "mergeCell":
+            self.merged += 1
+
+    def finish_cell(self) -> None:
+        """Count the cell that was open; whether it has a value is known only when the next begins."""
+        if self._valued:
+            self.cells += 1
+            if self.cells > MAX_CELLS or self._column > MAX_COLUMNS:
+                raise _too_large()
+            if self._row != self._row_counted:
+                self._row_counted = self._row
+                self.rows += 1
+                self.last_row = max(self.last_row, self._row)
+            if self._column > self.last_column:
+                self.last_column = self._column
+            if self._text is not None:
+                self.parser.CharacterDataHandler = None
+                if len(self.errors) < _MOST_ERRORS:
+                    self.errors[self._row, self._column] = "".join(self._text)
+                else:
+                    self.too_many_errors = True
+                self._text = None
+        elif self._formula:
+            self.unfinished += 1
+        self._valued = self._formula = self._is_error = False
+
+
+def _workbook_part(archive: Archive) -> str:
+    """Find the workbook's main part; it has another name in files of some programs."""
+    if "xl/workbook.xml" in archive:
+        return "xl/workbook.xml"
+    found: list[str] = []
+
+    def relationship(name: str, attributes: dict[str, str]) -> None:
+        if _local(name) == "Relationship" and attributes.get("Type", "").endswith("/officeDocument"):
+            found.append(attributes.get("Target", "").lstrip("/"))
+
+    _parse(archive.read("_rels/.rels", limit=_SMALL_PART), relationship)
+    if not found or found[0] not in archive:
+        raise damaged()
+    return found[0]
+
+
+def _parse(document: bytes, start: Callable[[str, dict[str, str]], None]) -> None:
+    parser = _new_parser()
+    parser.StartElementHandler = start
+    try:
+        parser.Parse(document, True)
+    except expat.ExpatError as error:
+        raise damaged() from error
+
+
+def _new_parser() -> Any:
+    # A workbook never has a document type; with one, entities could grow without end.
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    return parser
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise damaged()
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _column_number(reference: str) -> int:
+    found = _REFERENCE.fullmatch(reference)
+    if found is None:
+        raise damaged()
+    number = 0
+    for letter in found[1]:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def _too_large() -> CleaningError:
+    return CleaningError(
+        "The sheet is larger than a workbook can be.",
+        f"It has more than {MAX_CELLS:,} filled cells or {MAX_COLUMNS:,} columns. "
+        "Save the table as CSV and upload that.",
+        type="too-large",
+    )

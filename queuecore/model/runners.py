@@ -1,0 +1,63 @@
+"""What is said of runners: by themselves, to operators, and in the answer to their heartbeat."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .lines import Runs
+from .states import State
+
+
+class RunnerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a runner says of itself when it registers; `slots` by their class."""
+
+    id: str
+    worker: str
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    slots: dict[Runs, int]
+    started_ms: int = 0
+
+
+class RunnerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered runner as an operator sees it."""
+
+    id: str
+    worker: str
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    slots: dict[Runs, int]
+    started_ms: int
+    alive: bool
+    running: int
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """The answer to a heartbeat.
+
+    Args:
+        cancels: (job id, runner id) of running jobs of these runners whose cancel was asked for.
+        suspects: ids of registered runners that have no heartbeat.
+        blind: seconds until these may be judged dead: after a time in which nobody looked, because Redis or
+            every worker was away, heartbeats have run out without a death.
+        forgotten: ids among those beaten for that were given up meanwhile.
+        next_due: seconds until the next scheduled job, None when there is none.
+        backlog: whether jobs stand in line that these runners could take.
+    """
+
+    cancels: list[tuple[str, str]]
+    suspects: list[str]
+    blind: float
+    forgotten: list[str]
+    next_due: float | None
+    backlog: bool
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """A job taken from a dead runner, and where it went."""
+
+    id: str
+    attempt: int
+    state: State

@@ -1,0 +1,108 @@
+"""What producers write: new jobs, cancels, requeues. Each method is one script, one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from ..model import (
+    DEFAULT_MAX_CRASHES,
+    IdempotencyConflict,
+    JobNotFound,
+    State,
+    StateConflict,
+    Submitted,
+    new_token,
+    split_job_id,
+)
+from .client import Client
+from .connection import Argument
+from .keys import Keys
+from .wire import to_json
+
+IDEMPOTENCY_WINDOW: Final = 24 * 3600.0  # seconds
+
+
+class EntryOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What sets a job apart from a plain one; goes to `enqueue` as JSON, times in ms."""
+
+    delay: int = 0
+    owner: str = ""
+    max_crashes: int = DEFAULT_MAX_CRASHES
+    unique: str = ""
+    fingerprint: str | None = None
+    window: int | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A job on its way into Redis: `spec` is msgpack."""
+
+    token: str
+    spec: bytes
+    options: EntryOptions | None = None
+
+
+class Requests:
+    """The writes of producers."""
+
+    def __init__(self, client: Client, keys: Callable[[str], Keys]) -> None:
+        self._client = client
+        self._keys = keys
+
+    async def enqueue(
+        self, space: str, line: str, entries: Sequence[Entry]
+    ) -> list[Submitted | IdempotencyConflict]:
+        """Store new jobs at the end of a line, or for later, all in one call.
+
+        Returns: for each entry the job that now stands for it, or a conflict of its idempotency key.
+        Raises:
+            BrokerUnavailable: not known whether it was stored; the same entries again are safe.
+            QueueFull: Redis is at maxmemory.
+        """
+        arguments: list[Argument] = [line]
+        for entry in entries:
+            options = to_json(entry.options).decode() if entry.options else ""
+            arguments += (entry.token + options, entry.spec)
+        exceptions = await self._client.run("enqueue", self._keys(space).base, *arguments)
+        answers: list[Submitted | IdempotencyConflict] = [
+            Submitted(f"{space}.{entry.token}", created=True) for entry in entries
+        ]
+        for index, reason, token in zip(exceptions[::3], exceptions[1::3], exceptions[2::3], strict=True):
+            job_id = f"{space}.{token.decode()}"
+            answers[index - 1] = (
+                IdempotencyConflict(job_id) if reason == b"conflict" else Submitted(job_id, created=False)
+            )
+        return answers
+
+    async def cancel(self, job_id: str) -> State:
+        """End a waiting job, or ask a running one to end.
+
+        Returns: the state now; `running` means that it was asked.
+        Raises:
+            JobNotFound, StateConflict: it is completed or failed already.
+        """
+        before, after = await self._transition("cancel", job_id)
+        if before in (State.COMPLETED, State.FAILED):
+            raise StateConflict(job_id, before, "cancelled")
+        return after
+
+    async def requeue(self, job_id: str) -> State:
+        """Give a failed or cancelled job a new series of attempts.
+
+        Raises:
+            JobNotFound, StateConflict: it is in another state.
+        """
+        # The nonce makes a call whose reply was lost the same call when it is sent again.
+        before, after = await self._transition("requeue", job_id, new_token())
+        if before not in (State.FAILED, State.CANCELLED):
+            raise StateConflict(job_id, before, "retried")
+        return after
+
+    async def _transition(self, script: str, job_id: str, *more: str) -> tuple[State, State]:
+        space, token = split_job_id(job_id)
+        before, after = await self._client.run(script, self._keys(space).base, token, *more)
+        if not before:
+            raise JobNotFound(job_id)
+        return State(before.decode()), State(after.decode())

@@ -1,0 +1,277 @@
+"""Sending files, as a form and as a bare body."""
+
+import asyncio
+import hashlib
+from typing import Any
+
+import msgspec
+import pytest
+
+from queuecore import JobRequest, QueueFull, Submitted
+from tests.api.site import CSV, Site, until
+
+RAW = "/api/upload?name=data.csv&kind=rows.count"
+
+
+async def test_a_form_makes_a_job_with_its_file_kind_and_options(site: Site) -> None:
+    response = await site.client.post(
+        "/api/upload",
+        files={"file": ("Übersicht.csv", CSV, "text/csv")},
+        data={"kind": "rows.count", "delimiter": ";", "header": "off", "most": "7", "share": "0.5"},
+    )
+
+    job = response.json()
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/api/check-status/{job['id']}"
+    assert response.headers["retry-after"] == "1"
+    assert (job["state"], job["kind"], job["position"]) == ("queued", "rows.count", 1)
+    assert job["file"] == {
+        "name": "Übersicht.csv",
+        "size": len(CSV),
+        "sha256": hashlib.sha256(CSV).hexdigest(),
+    }
+    record = await site.service.queue.inspector.jobs.record(job["id"])
+    file = record.args.pop("file")
+    assert record.args == {"delimiter": ";", "header": False, "most": 7, "share": 0.5}
+    assert (site.service.storage.root / file["key"]).read_bytes() == CSV
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_bare_body_makes_a_job_with_its_file_kind_and_options(site: Site, method: str) -> None:
+    response = await site.client.request(
+        method, f"{RAW}&header=true&columns=a&columns=b", content=CSV, headers={"Content-Type": "text/csv"}
+    )
+
+    assert response.status_code == 202
+    record = await site.service.queue.inspector.jobs.record(response.json()["id"])
+    file = record.args.pop("file")
+    assert record.args == {"header": True, "columns": ["a", "b"]}
+    assert (site.service.storage.root / file["key"]).read_bytes() == CSV
+
+
+async def test_the_file_may_come_before_the_kind(site: Site) -> None:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="data.csv"\r\n\r\n' + CSV + b"\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="most"\r\n\r\n3\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nrows.count\r\n--x--\r\n'
+    )
+
+    response = await site.client.post(
+        "/api/upload", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+
+    assert response.status_code == 202
+    assert response.json()["args"] == {"file": {"name": "data.csv", "size": len(CSV)}, "most": 3}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+async def test_a_form_is_read_alike_in_pieces_of_any_size(site: Site, size: int) -> None:
+    content = b"a\r\n--x\r\n--\r\n--xyz-\r\n\n" * 20
+    body = (
+        b'--xyz\r\nContent-Disposition: form-data; name="kind"\r\n\r\nbytes.count\r\n'
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="d.bin"\r\n\r\n'
+        + content
+        + b"\r\n--xyz--\r\n"
+    )
+
+    async def pieces() -> Any:
+        for start in range(0, len(body), size):
+            yield body[start : start + size]
+
+    response = await site.client.post(
+        "/api/upload", content=pieces(), headers={"Content-Type": "multipart/form-data; boundary=xyz"}
+    )
+
+    assert response.status_code == 202, response.text
+    assert response.json()["file"]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+async def test_several_files_make_a_job_each(site: Site) -> None:
+    response = await site.client.post(
+        "/api/upload",
+        files=[("file", ("one.csv", CSV)), ("file", ("two.csv", CSV + b"5,6\n"))],
+        data={"kind": "rows.count"},
+    )
+
+    assert response.status_code == 202
+    assert [job["file"]["name"] for job in response.json()["items"]] == ["one.csv", "two.csv"]
+    assert await site.jobs() == 2
+
+
+async def test_one_bad_file_of_several_makes_no_job_at_all(site: Site) -> None:
+    response = await site.client.post(
+        "/api/upload",
+        files=[("file", ("one.csv", CSV)), ("file", ("two.pdf", CSV))],
+        data={"kind": "rows.count"},
+    )
+
+    assert response.status_code == 415
+    assert (site.files(), await site.jobs()) == ([], 0)
+
+
+async def test_the_journal_on_disk_holds_the_whole_job(site: Site) -> None:
+    job = await site.upload(most="5")
+
+    (journal,) = site.service.storage.journals()
+
+    assert (journal.job_id, journal.kind, journal.parameter) == (job["id"], "rows.count", "file")
+    assert journal.arguments == {"most": 5}
+    assert journal.owner == job["owner"] != ""
+
+
+async def test_prefer_wait_answers_with_the_ended_job(site: Site) -> None:
+    request = asyncio.create_task(site.client.post(RAW, content=CSV, headers={"Prefer": "wait=10"}))
+    await until("the job is in line", site.jobs)
+    (job,) = (await site.client.get("/api/jobs")).json()["items"]
+    await site.worker.run(job["id"], {"rows": 2})
+
+    response = await request
+
+    assert response.status_code == 200
+    assert response.headers["preference-applied"] == "wait=10"
+    assert (response.json()["state"], response.json()["result"]) == ("completed", {"rows": 2})
+
+
+async def test_prefer_wait_answers_202_when_the_job_goes_on(site: Site) -> None:
+    response = await site.client.post(RAW, content=CSV, headers={"Prefer": "respond-async, wait=0"})
+
+    assert response.status_code == 202
+
+
+class TestIdempotencyKey:
+    """The same request with the same key makes no second job."""
+
+    @pytest.mark.parametrize("again", ['"k-1"', "k-1"])
+    async def test_a_repeated_upload_answers_with_the_first_job(self, site: Site, again: str) -> None:
+        first = await site.client.post(RAW, content=CSV, headers={"Idempotency-Key": "k-1"})
+        files = site.files()
+
+        second = await site.client.post(RAW, content=CSV, headers={"Idempotency-Key": again})
+
+        assert (first.status_code, second.status_code) == (202, 202)
+        assert first.json()["id"] == second.json()["id"]
+        assert second.headers["idempotency-replayed"] == "true"
+        assert "idempotency-replayed" not in first.headers
+        assert (site.files(), await site.jobs()) == (files, 1)
+
+    @pytest.mark.parametrize(
+        ("address", "content"),
+        [(RAW, CSV + b"5,6\n"), (RAW + "&most=3", CSV), (RAW.replace("data", "other"), CSV)],
+    )
+    async def test_another_upload_with_the_key_is_refused(
+        self, site: Site, address: str, content: bytes
+    ) -> None:
+        await site.client.post(RAW, content=CSV, headers={"Idempotency-Key": "k-1"})
+        files = site.files()
+
+        response = await site.client.post(address, content=content, headers={"Idempotency-Key": "k-1"})
+
+        assert response.status_code == 422
+        assert response.json()["type"] == "/problems/idempotency-key-reused"
+        assert (site.files(), await site.jobs()) == (files, 1)
+
+    async def test_a_second_request_while_the_first_is_worked_on_is_refused(self, site: Site) -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> Any:
+            yield CSV
+            begun.set()
+            await go_on.wait()
+
+        headers = {"Idempotency-Key": "k-1"}
+        first = asyncio.create_task(site.client.post(RAW, content=slowly(), headers=headers))
+        await begun.wait()
+        second = await site.client.post(RAW, content=CSV, headers=headers)
+        go_on.set()
+
+        assert (second.status_code, second.json()["type"]) == (409, "/problems/request-in-progress")
+        assert (await first).status_code == 202
+
+    async def test_keys_of_two_owners_have_nothing_to_do_with_each_other(self, site: Site) -> None:
+        async with site.browser() as other:
+            await other.get("/api/session")
+            first = await site.client.post(RAW, content=CSV, headers={"Idempotency-Key": "k-1"})
+            second = await other.post(RAW, content=CSV, headers={"Idempotency-Key": "k-1"})
+
+        assert first.json()["id"] != second.json()["id"]
+
+    async def test_several_files_are_replayed_together(self, site: Site) -> None:
+        request: dict[str, Any] = {
+            "files": [("file", ("one.csv", CSV)), ("file", ("two.csv", CSV))],
+            "data": {"kind": "rows.count"},
+            "headers": {"Idempotency-Key": "k-1"},
+        }
+        first = await site.client.post("/api/upload", **request)
+
+        second = await site.client.post("/api/upload", **request)
+
+        assert first.json() == second.json()
+        assert second.headers["idempotency-replayed"] == "true"
+        assert await site.jobs() == 2
+
+    @pytest.mark.parametrize("key", ["", '""', "x" * 201, "a\tb"])
+    async def test_a_key_that_is_none_is_refused(self, site: Site, key: str) -> None:
+        response = await site.client.post(RAW, content=CSV, headers={"Idempotency-Key": key})
+
+        assert (response.status_code, response.json()["type"]) == (400, "/problems/bad-idempotency-key")
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing(site: Site) -> None:
+    site.service.storage.reserve_bytes = 1 << 60
+
+    response = await site.client.post(RAW, content=CSV)
+
+    assert (response.status_code, response.json()["type"]) == (507, "/problems/storage-full")
+    assert (site.files(), await site.jobs()) == ([], 0)
+
+
+async def test_two_hundred_uploads_at_once_make_two_hundred_right_jobs(site: Site) -> None:
+    async def send(number: int) -> None:
+        content = f"n\n{number}\n".encode()
+        response = await site.client.post(
+            f"/api/upload?name={number}.csv&kind=rows.count&most={number + 1}", content=content
+        )
+        assert response.status_code == 202
+        record = await site.service.queue.inspector.jobs.record(response.json()["id"])
+        file = record.args["file"]
+        assert (record.args["most"], file["name"]) == (number + 1, f"{number}.csv")
+        assert (site.service.storage.root / file["key"]).read_bytes() == content
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(200):
+            group.create_task(send(number))
+
+    assert await site.jobs() == 200
+
+
+async def test_the_answer_shows_no_path(site: Site) -> None:
+    job = await site.upload()
+
+    text = msgspec.json.encode(job).decode()
+
+    assert "input" not in text
+    assert str(site.service.storage.root) not in text
+
+
+async def test_a_queue_that_fills_up_between_two_files_keeps_the_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = site.service.queue.submit
+
+    async def take_one(request: JobRequest) -> Submitted:
+        if await site.jobs():
+            raise QueueFull
+        return await submit(request)
+
+    monkeypatch.setattr(site.service.queue, "submit", take_one)
+    response = await site.client.post(
+        "/api/upload",
+        files=[("file", ("one.csv", CSV)), ("file", ("two.csv", CSV))],
+        data={"kind": "rows.count"},
+    )
+
+    assert (response.status_code, response.json()["type"]) == (507, "/problems/queue-full")
+    (job,) = (await site.client.get("/api/jobs")).json()["items"]
+    assert job["file"]["name"] == "one.csv"
+    (journal,) = site.service.storage.journals()
+    assert journal.job_id == job["id"]

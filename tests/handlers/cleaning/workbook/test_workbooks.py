@@ -1,0 +1,332 @@
+"""XLSX files are read whole and right, and written as numbers, dates and texts."""
+
+import datetime
+import io
+import time
+import zipfile
+
+import openpyxl
+import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+from handlers.cleaning.workbook.reading import MAX_DENSE_CELLS
+from tests.handlers.cleaning.tables import clean, refusal
+from tests.handlers.cleaning.workbooks import (
+    RELATIONSHIPS,
+    WORKBOOK,
+    archive,
+    save,
+    sheet_xml,
+    text_cell,
+    workbook,
+)
+
+
+def test_a_workbook_gives_a_workbook_with_numbers_dates_and_texts() -> None:
+    moment = datetime.datetime(2026, 11, 22, 14, 5, 7)
+    cleaned = clean(
+        workbook(
+            [
+                [" id ", "name", "price", "day", "moment", "paid", "code"],
+                [1, " Ann ", 12.5, moment.date(), moment, True, "007"],
+                [2, "Bob", 1e-7, datetime.date(2026, 1, 5), datetime.datetime(2026, 1, 5), False, "0815"],
+            ]
+        ),
+        name="data.xlsx",
+    )
+
+    assert cleaned.name == "data-cleaned.xlsx"
+    assert cleaned.sheet == [
+        ("id", "name", "price", "day", "moment", "paid", "code"),
+        (1, "Ann", 12.5, datetime.datetime(2026, 11, 22), moment, True, "007"),
+        (2, "Bob", 1e-7, datetime.datetime(2026, 1, 5), datetime.datetime(2026, 1, 5), False, "0815"),
+    ]
+
+
+def test_a_workbook_gives_a_csv() -> None:
+    moment = datetime.datetime(2026, 11, 22, 14, 5, 7)
+    cleaned = clean(
+        workbook(
+            [
+                ["whole", "part", "small", "day", "moment", "time", "hours", "paid", "long"],
+                [
+                    1,
+                    0.1 + 0.2,
+                    1e-7,
+                    moment.date(),
+                    moment,
+                    moment.time(),
+                    datetime.timedelta(hours=30),
+                    True,
+                    123456789012,
+                ],
+            ]
+        ),
+        name="data.xlsx",
+        output="csv",
+    )
+
+    assert cleaned.rows[1] == [
+        "1",
+        "0.3",
+        "0.0000001",
+        "2026-11-22",
+        "2026-11-22 14:05:07",
+        "14:05:07",
+        "30:00:00",
+        "TRUE",
+        "123456789012",
+    ]
+
+
+def test_a_csv_gives_a_workbook() -> None:
+    cleaned = clean(
+        'id,code,price,when,moment,note\n1,007,"1,234.50",31/12/2026,2026-01-05 10:00,=1+1\n'
+        "2,12,,1/1/2026,2026-01-06,x\n",
+        output="xlsx",
+    )
+
+    assert cleaned.sheet == [
+        ("id", "code", "price", "when", "moment", "note"),
+        (1, "007", 1234.5, datetime.datetime(2026, 12, 31), datetime.datetime(2026, 1, 5, 10), "'=1+1"),
+        (2, "12", None, datetime.datetime(2026, 1, 1), datetime.datetime(2026, 1, 6), "x"),
+    ]
+
+
+def test_numbers_in_a_column_with_texts_stay_numbers() -> None:
+    rows = [["name", "amount"], ["x", 5], ["y", "n/a"], ["z", 2.5], ["w", True], ["v", "5"]]
+
+    cleaned = clean(workbook(rows), name="data.xlsx")
+
+    assert cleaned.sheet == [tuple(row) for row in rows]
+
+
+def test_no_cell_of_a_workbook_is_a_formula() -> None:
+    cleaned = clean('a,b\n=1+1,"=HYPERLINK(""http://x"")"\n+1,@x\n', output="xlsx", escape_formulas=False)
+
+    book = openpyxl.load_workbook(io.BytesIO(cleaned.content))
+    kinds = {cell.data_type for row in book.worksheets[0].iter_rows() for cell in row}
+    assert kinds == {"s"}
+    assert b"<f" not in zipfile.ZipFile(io.BytesIO(cleaned.content)).read("xl/worksheets/sheet1.xml")
+
+
+def test_the_epoch_of_1904_is_heard() -> None:
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    assert book.active is not None
+    for row in (["name", "day"], ["x", datetime.date(2026, 11, 22)]):
+        book.active.append(row)
+
+    assert clean(save(book), name="data.xlsx", output="csv").rows[1] == ["x", "2026-11-22"]
+
+
+def test_dates_before_the_calendar_of_excel_stay_texts() -> None:
+    cleaned = clean("name,day\nx,1815-06-18\ny,2026-01-01\n", output="xlsx")
+
+    assert cleaned.sheet[1:] == [("x", "1815-06-18"), ("y", "2026-01-01")]
+
+
+def test_error_cells_are_kept_as_texts_and_told() -> None:
+    data = (
+        f'<row r="1">{text_cell("A1", "a")}{text_cell("B1", "b")}</row>'
+        '<row r="2"><c r="A2"><v>1</v></c><c r="B2" t="e"><v>#N/A</v></c></row>'
+        '<row r="3"><c r="A3" t="e"><f>1/0</f><v>#DIV/0!</v></c><c r="B3"><v>2</v></c></row>'
+        '<row r="4"><c r="A4" t="e"><v>#REF!</v></c></row>'
+    )
+
+    cleaned = clean(archive(sheet_xml(data)), name="data.xlsx")
+
+    assert cleaned.sheet == [("a", "b"), (1, "#N/A"), ("#DIV/0!", 2), ("#REF!", None)]
+    assert any("3 cells hold errors" in warning and "#DIV/0!" in warning for warning in cleaned.warnings)
+
+
+def test_formulas_give_their_saved_value_and_those_without_are_told() -> None:
+    data = (
+        f'<row r="1">{text_cell("A1", "a")}{text_cell("B1", "b")}</row>'
+        '<row r="2"><c r="A2"><f>1+1</f><v>2</v></c><c r="B2" t="str"><f>"x"</f><v>x</v></c></row>'
+        '<row r="3"><c r="A3"><f>2+2</f></c><c r="B3"><v>5</v></c></row>'
+    )
+
+    cleaned = clean(archive(sheet_xml(data)), name="data.xlsx", output="csv")
+
+    assert cleaned.rows == [["a", "b"], ["2", "x"], ["", "5"]]
+    assert any("1 formulas have no saved value" in warning for warning in cleaned.warnings)
+
+
+def test_merged_cells_are_told() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["a", "b"], ["x", 1], [None, 2]):
+        sheet.append(row)
+    sheet.merge_cells("A2:A3")
+
+    cleaned = clean(save(book), name="data.xlsx", output="csv")
+
+    assert cleaned.rows == [["a", "b"], ["x", "1"], ["", "2"]]
+    assert any("1 merged ranges" in warning for warning in cleaned.warnings)
+
+
+def many_sheets() -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name in ("Empty", "Hidden", "First", "Second"):
+        sheet = book.create_sheet(name)
+        if name != "Empty":
+            sheet.append(["name", "value"])
+            sheet.append([name, 1])
+    book["Hidden"].sheet_state = "veryHidden"
+    return save(book)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("", "First"), ("Second", "Second"), ("second", "Second"), ("2", "Hidden"), ("4", "Second")],
+)
+def test_a_sheet_is_chosen(wanted: str, found: str) -> None:
+    cleaned = clean(many_sheets(), name="data.xlsx", sheet=wanted, output="csv")
+
+    assert cleaned.rows[1] == [found, "1"]
+    assert cleaned.report.sheet == found
+    assert any(f"Only the sheet “{found}”" in warning for warning in cleaned.warnings)
+
+
+@pytest.mark.parametrize("wanted", ["Third", "0", "5", "-1"])
+def test_a_sheet_that_is_not_there_is_refused_with_those_that_are(wanted: str) -> None:
+    error = refusal(many_sheets(), name="data.xlsx", sheet=wanted)
+
+    assert error.type == "unknown-sheet"
+    assert "“First”" in error.detail
+
+
+def test_an_empty_sheet_that_was_chosen_is_refused() -> None:
+    assert refusal(many_sheets(), name="data.xlsx", sheet="Empty").type == "empty-file"
+
+
+def test_titles_blank_rows_and_an_offset_are_understood() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet["B2"] = "Report"
+    for column, text in zip("BCD", ("id", "name", "note"), strict=True):
+        sheet[f"{column}4"] = text
+        sheet[f"{column}6"] = f"{text} 1"
+        sheet[f"{column}9"] = f"{text} 2"
+
+    cleaned = clean(save(book), name="data.xlsx", output="csv")
+
+    assert cleaned.rows == [
+        ["id", "name", "note"],
+        ["id 1", "name 1", "note 1"],
+        ["id 2", "name 2", "note 2"],
+    ]
+    assert cleaned.rejected == [["2", "stands above the header row", "Report", "", ""]]
+    assert cleaned.report.header_row == 4
+    assert cleaned.report.rows.blank == 3
+
+
+def test_two_far_cells_are_read_without_the_space_between() -> None:
+    data = f'<row r="1">{text_cell("A1", "a")}</row><row r="1048576">{text_cell("XFD1048576", "z")}</row>'
+
+    cleaned = clean(archive(sheet_xml(data)), name="data.xlsx", output="csv")
+
+    assert cleaned.rows == [["a", "column_16384"], ["", "z"]] or cleaned.rows == [["column_16384"], ["z"]]
+
+
+def test_dense_and_streamed_reading_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = datetime.datetime(2026, 11, 22, 14, 5, 7)
+    rows: list[list[object]] = [["id", "text", "number", "day", "moment", "time", "truth", "empty"]]
+    for number in range(3000):
+        rows.append(
+            [
+                number,
+                f" text {number} ",
+                number / 7,
+                (moment + datetime.timedelta(days=number)).date(),
+                moment + datetime.timedelta(seconds=number),
+                (moment + datetime.timedelta(seconds=number)).time(),
+                number % 2 == 0,
+                None,
+            ]
+        )
+        if number % 500 == 0:
+            rows.append([])
+    content = workbook(rows)
+
+    dense = clean(content, name="data.xlsx", output="csv")
+    monkeypatch.setattr("handlers.cleaning.workbook.reading.MAX_DENSE_CELLS", 10)
+    streamed = clean(content, name="data.xlsx", output="csv")
+
+    assert MAX_DENSE_CELLS > 10
+    assert streamed.text == dense.text
+    assert streamed.report == dense.report
+
+
+def test_strict_workbooks_and_prefixed_names_are_read() -> None:
+    strict = "http://purl.oclc.org/ooxml"
+    sheet = (
+        f'<x:worksheet xmlns:x="{strict}/spreadsheetml/main"><x:sheetData>'
+        '<x:row r="1"><x:c r="A1" t="inlineStr"><x:is><x:t>a</x:t></x:is></x:c></x:row>'
+        '<x:row r="2"><x:c r="A2"><x:v>5</x:v></x:c></x:row></x:sheetData></x:worksheet>'
+    )
+    transitional = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    content = archive(
+        sheet,
+        replace={
+            "xl/workbook.xml": WORKBOOK.replace(
+                "http://schemas.openxmlformats.org/spreadsheetml/2006/main", f"{strict}/spreadsheetml/main"
+            ).replace(transitional, f"{strict}/officeDocument/relationships"),
+            "xl/_rels/workbook.xml.rels": RELATIONSHIPS.replace(
+                transitional, f"{strict}/officeDocument/relationships"
+            ),
+        },
+    )
+
+    assert clean(content, name="data.xlsx", output="csv").rows == [["a"], ["5"]]
+
+
+def test_the_same_table_gives_the_same_bytes_at_any_time() -> None:
+    content = "a,b\n1,2026-01-05\n2,2026-01-06\n"
+
+    first = clean(content, output="xlsx").content
+    time.sleep(1.1)  # the library stamps whole seconds
+    second = clean(content, output="xlsx").content
+
+    assert first == second
+    assert clean(first, name="data.xlsx").content == first
+
+
+def test_a_table_of_too_many_rows_for_a_sheet_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.cleaning.workbook.writing.ROWS_A_SHEET", 100)
+    rows = [["id", "name"], *([str(number), f"name {number}"] for number in range(250))]
+
+    cleaned = clean("\n".join(map(",".join, rows)), output="xlsx")
+
+    book = openpyxl.load_workbook(io.BytesIO(cleaned.content))
+    assert book.sheetnames == ["Cleaned", "Cleaned 2", "Cleaned 3"]
+    assert [sheet.max_row for sheet in book] == [101, 101, 51]
+    assert all(next(sheet.iter_rows(values_only=True)) == ("id", "name") for sheet in book)
+    assert any("3 sheets" in warning for warning in cleaned.warnings)
+
+
+def test_more_columns_than_a_sheet_holds_are_refused() -> None:
+    header = ",".join(f"c{number}" for number in range(16_385))
+
+    error = refusal(f"{header}\n{','.join('1' * 16_385)}\n", output="xlsx")
+
+    assert error.type == "too-large"
+    assert "CSV" in error.detail
+
+
+def test_progress_counts_rows_and_never_falls() -> None:
+    cleaned = clean(workbook([["a"], *([number] for number in range(3000))]), name="data.xlsx")
+
+    shares = [each.fraction for each in cleaned.progress]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert list(dict.fromkeys((each.index, each.step) for each in cleaned.progress)) == [
+        (1, "checking the workbook"),
+        (3, "checking rows"),
+        (4, "writing the result"),
+    ]
+    assert cleaned.progress[-1].unit == "rows"
