@@ -15,7 +15,7 @@ CODE := queuecore handlers storage config api launch worker.py tests bench
 # Runs a command and shows the last line of what it said, or all of it when it failed.
 LAST_LINE = $(1) > $(VENV)/last.log 2>&1 && tail -n 1 $(VENV)/last.log || { echo; cat $(VENV)/last.log; exit 1; }
 
-.PHONY: help run test test-all check format docs wheel-check bench bench-quick lock clean
+.PHONY: help run test test-all faults check format docs wheel-check bench bench-quick lock clean
 
 help: ## list what can be made
 	@printf 'make run [PORT=8000] [HOST=127.0.0.1] [DATA_DIR=./data] [REDIS_URL=...] [WORKERS=n]\n\n'
@@ -32,6 +32,9 @@ test: $(VENV)/.development ## run the fast tests
 
 test-all: $(VENV)/.development ## run all tests, slow ones too
 	@$(RUN) pytest -q $(SIDE_BY_SIDE) $(ARGS)
+
+faults: $(VENV)/.development ## run every handler that is known to do harm, beside a thousand that do none
+	@$(RUN) pytest -q tests/faults $(ARGS)
 
 check: $(VENV)/.development ## look at format, lint, types, import floors and generated docs
 	@printf 'format    '; $(RUN) ruff format --check .

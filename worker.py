@@ -83,6 +83,7 @@ def make_options(settings: config.Settings, *, burst: bool = False) -> WorkerOpt
         processes=worker.processes,
         slots=worker.slots,
         threads=worker.threads,
+        runner_memory_bytes=worker.runner_memory_bytes,
         job_processes=max(1, worker.job_processes // worker.processes),
         job_memory_bytes=worker.job_memory_bytes,
         job_recycle=worker.job_recycle,

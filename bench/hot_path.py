@@ -3,6 +3,7 @@
     instructions   of redis-server a job, counted by callgrind: the same in every run, on a busy machine too
     redis          microseconds of Redis a job, by commandstats
     python         microseconds of the producer's and, without Redis, of the runner's processor a job
+    processes      microseconds that a job process adds to a job, without Redis
     rates          jobs a second: the broker alone, and a whole worker
 
 Name those that are wanted, or none for all. All but the first want a quiet machine; each is the best of
@@ -24,7 +25,7 @@ from typing import Final
 
 import uvloop
 
-from bench import measures, queuecore_handlers, runner_alone
+from bench import measures, process_alone, queuecore_handlers, runner_alone
 from bench.measures import Values
 from bench.server import CONFIGURATION, BenchRedis, free_port, start
 from bench.systems import QUEUECORE
@@ -46,6 +47,7 @@ def main() -> None:
         "instructions": count_instructions,
         "redis": time_redis,
         "python": time_python,
+        "processes": time_processes,
         "rates": measure_rates,
     }
     parser = argparse.ArgumentParser(prog="python -m bench.hot_path", description="Where a job's time goes.")
@@ -124,6 +126,11 @@ def time_python() -> Values:
             redis.empty()
             _keep_lowest(best, **uvloop.run(_time_enqueueing(redis.url)))
     return best | {"python_us_runner": runner_alone.microseconds()}
+
+
+def time_processes() -> Values:
+    """Microseconds from handing a job to a warm process until its result is here."""
+    return {"process_us_job": process_alone.microseconds()}
 
 
 def measure_rates() -> Values:

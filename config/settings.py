@@ -156,6 +156,16 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
             at_most=10_000,
         ),
     ] = 100
+    runner_memory_bytes: Annotated[
+        int,
+        Option(
+            "Memory that one runner may hold. One that holds more is replaced: its jobs have `grace` to end, "
+            "and count as crashed then.",
+            unit="bytes",
+            at_least=128 * MIB,
+            at_most=1 << 44,
+        ),
+    ] = 2 * GIB
     job_processes: Annotated[
         int,
         Option(

@@ -1,25 +1,29 @@
-"""Log lines: one event a line, whatever is in it. Messages between processes: whole, or not at all."""
+"""Log lines: one event a line, whatever is in it, and no longer than it must be."""
 
+import io
 import json
 import logging
-import socket
 import sys
 from typing import Any
 
-import msgspec
 import pytest
 
-from queuecore.handling import describe, encode_result, process_died
-from queuecore.log import JsonFormatter, TextFormatter
-from queuecore.processes import Channel, receive_frame, send_frame
-from queuecore.processes.frames import MAX_FRAME_BYTES, encode_frame
-from queuecore.worker.control import Cancel, Drain, FromSupervisor, Look, from_supervisor
-from tests.worker.worker_process import eventually
+from queuecore import log
+from queuecore.log import (
+    LONGEST_TEXT,
+    LONGEST_TRACEBACK,
+    MOST_TRACEBACK_LINES,
+    JsonFormatter,
+    LineBudget,
+    TextFormatter,
+)
+
+FORMATTERS = [TextFormatter(), JsonFormatter()]
 
 
 def _record(message: str, exc_info: Any = None, **fields: Any) -> logging.LogRecord:
     record = logging.LogRecord("name", logging.INFO, "file", 1, message, (), exc_info)
-    record.fields = fields
+    record.event_fields = fields
     return record
 
 
@@ -51,70 +55,73 @@ def test_json_lines_are_json() -> None:
     assert "ValueError: boom" in entry["traceback"]
 
 
-def test_frames_come_out_as_they_went_in_however_they_are_cut() -> None:
-    ours, theirs = socket.socketpair()
-    messages: list[FromSupervisor] = [Look("default"), Cancel("x" * 100_000), Drain(1.0)]
-    with ours, theirs:
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        for message in messages:
-            send_frame(theirs, message)
-        theirs.shutdown(socket.SHUT_WR)
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_a_long_text_is_cut_and_says_so(formatter: logging.Formatter) -> None:
+    line = formatter.format(_record("x" * 10_000_000, title="y" * 10_000_000))
 
-        received = [receive_frame(ours, from_supervisor) for _ in range(4)]
-
-    assert received == [*messages, None]
+    assert len(line) < 2 * LONGEST_TEXT + 300
+    assert line.count(f"({10_000_000 - LONGEST_TEXT} more characters)") == 2
 
 
-async def test_a_channel_delivers_messages_and_the_end() -> None:
-    ours, theirs = socket.socketpair()
-    received: list[FromSupervisor] = []
-    ends: list[bool] = []
-    await Channel.open(ours, from_supervisor, received=received.append, closed=lambda: ends.append(True))
-    stream = encode_frame(Look("default")) + encode_frame(Cancel("id"))
+@pytest.mark.parametrize("formatter", FORMATTERS)
+@pytest.mark.parametrize("text", ["x" * 10_000_000, "line\n" * 2_000_000])
+def test_a_long_traceback_is_cut_in_the_middle(formatter: logging.Formatter, text: str) -> None:
+    try:
+        raise ValueError(text)
+    except ValueError:
+        line = formatter.format(_record("handler.raised", sys.exc_info()))
 
-    for byte in stream:
-        theirs.send(bytes([byte]))
-    await eventually(lambda: len(received) == 2, "both messages are there")
-    theirs.close()
-
-    await eventually(lambda: ends, "the end is told")
-    assert received == [Look("default"), Cancel("id")]
+    assert len(line) < 2 * LONGEST_TRACEBACK
+    assert len(line.splitlines()) < MOST_TRACEBACK_LINES + 10
+    assert "test_log.py" in line
+    assert "left out" in line
 
 
-@pytest.mark.parametrize(
-    "garbage",
-    [(MAX_FRAME_BYTES + 1).to_bytes(4, "big"), b"\x00\x00\x00\x01\xc1", b"\x00\x00\x00\x01\x01"],
-)
-async def test_a_channel_hangs_up_on_what_is_no_message(garbage: bytes) -> None:
-    ours, theirs = socket.socketpair()
-    ends: list[bool] = []
-    await Channel.open(ours, from_supervisor, received=lambda _: None, closed=lambda: ends.append(True))
+def test_a_budget_lets_so_many_lines_through_and_counts_the_rest() -> None:
+    lines = io.StringIO()
+    budget = LineBudget(3)
+    logger = logging.Logger("of this test")
+    handler = logging.StreamHandler(lines)
+    handler.addFilter(budget)
+    logger.addHandler(handler)
 
-    theirs.send(garbage)
+    for number in range(5):
+        logger.warning("%d", number)
+    held_back = budget.renew()
+    logger.warning("again")
 
-    await eventually(lambda: ends, "the channel is closed")
-    theirs.close()
-
-
-def test_an_error_without_a_readable_text_is_recorded_nevertheless() -> None:
-    class Unreadable(Exception):
-        def __str__(self) -> str:
-            raise RuntimeError
-
-    record = describe(Unreadable()).error
-
-    assert record.title == "The job stopped with an unexpected error (Unreadable)."
-    assert "cannot be read" in record.detail
+    assert lines.getvalue().split() == ["0", "1", "2", "again"]
+    assert (held_back, budget.renew()) == (2, 0)
 
 
-def test_the_end_of_a_process_is_told_in_words() -> None:
-    assert process_died(-9).title == "The job's process was killed by signal 9 (out of memory?)."
-    assert process_died(-15).title == "The job's process was killed by signal 15 (SIGTERM)."
-    assert process_died(0).title == "The job's process ended by itself with exit code 0."
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_what_others_give_as_extra_is_kept(formatter: logging.Formatter) -> None:
+    record = logging.makeLogRecord({"msg": "hello", "levelname": "INFO", "fields": [1], "user": "ann"})
+
+    line = formatter.format(record)
+
+    assert "ann" in line
+    assert "fields" in line
 
 
-def test_results_of_structs_are_stored() -> None:
-    class Count(msgspec.Struct):
-        rows: int
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_a_text_without_a_form_in_utf_8_is_written_nevertheless(formatter: logging.Formatter) -> None:
+    line = formatter.format(_record("\udcff", name="\udcff", count=10**400))
 
-    assert msgspec.msgpack.decode(encode_result(Count(3))) == {"rows": 3}
+    assert line.encode("utf-8", "surrogateescape")
+    if isinstance(formatter, JsonFormatter):
+        assert json.loads(line)["event"] == "\\udcff"
+
+
+def test_the_log_goes_where_it_is_told_to() -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    lines = io.StringIO()
+    try:
+        log.configure(stream=lines)
+        log.event(logging.getLogger("queuecore.test"), logging.INFO, "thing.happened", job="x")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+    assert lines.getvalue().endswith("thing.happened job=x\n")

@@ -27,6 +27,7 @@ def test_every_worker_setting_reaches_the_worker() -> None:
         "worker.handlers": "a,b.c",
         "worker.processes": 3,
         "worker.slots": 11,
+        "worker.runner_memory_bytes": "512MiB",
         "worker.job_processes": 7,
         "worker.job_memory_bytes": "256MiB",
         "worker.job_recycle": 13,
@@ -47,7 +48,8 @@ def test_every_worker_setting_reaches_the_worker() -> None:
     assert (options.redis_url, options.prefix, options.name) == ("redis://example:1/2", "other", "machine-7")
     assert (options.queues, options.handlers) == (("mail", "process"), ("a", "b.c"))
     assert (options.processes, options.slots, options.job_processes) == (3, 11, 2)
-    assert (options.job_memory_bytes, options.job_recycle, options.grace) == (256 << 20, 13, 17.0)
+    assert (options.runner_memory_bytes, options.job_memory_bytes) == (512 << 20, 256 << 20)
+    assert (options.job_recycle, options.grace) == (13, 17.0)
     assert (options.heartbeat_interval, options.heartbeat_ttl, options.stall_timeout) == (0.5, 3.0, 19.0)
     retention = options.retention
     assert (retention.completed, retention.failed, retention.cancelled) == (23.0, 29.0, 31.0)

@@ -3,7 +3,10 @@
 An attempt goes in as a claim and comes out as an outcome, whatever the handler does.
 """
 
-from .executor import Attempt, Executor, StopReason, outcome_of_stop
+from .attempt import Attempt, StopReason
+from .executor import Executor
+from .loop_watch import LoopWatch
+from .outcomes import outcome_of_stop
 from .pool import ProcessPool
 from .pooled_process import PoolOptions
 from .threads import Threads
@@ -11,6 +14,7 @@ from .threads import Threads
 __all__ = [
     "Attempt",
     "Executor",
+    "LoopWatch",
     "PoolOptions",
     "ProcessPool",
     "StopReason",

@@ -9,99 +9,25 @@ is given there decides the outcome. Nothing here speaks to Redis.
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import Any, Literal, Protocol, assert_never
+from typing import Any, assert_never
 
-import msgspec
-
-from ..handling import (
-    DEFAULT_RETRIES,
-    UNEXPECTED,
-    Failure,
-    Handler,
-    JobContext,
-    ProgressMeter,
-    Registry,
-    describe,
-    encode_result,
-    timed_out,
-)
-from ..log import event
-from ..model import (
-    MAX_RESULT_BYTES,
-    Backoff,
-    Cancelling,
-    Claim,
-    Completed,
-    Crashing,
-    Failing,
-    Outcome,
-    Releasing,
-    Retrying,
-)
-from .job_messages import Raised, Returned, Stopped
+from ..handling import Handler, JobContext, Registry, encode_result
+from ..model import MAX_RESULT_BYTES, Claim, Completed, Crashing, Outcome
+from ..processes import Home
+from .attempt import Attempt, Owner
+from .job_messages import Raised, Returned
+from .outcomes import outcome_of_error, outcome_of_failure, outcome_of_stop
 from .pool import ProcessPool
 from .pooled_process import Died
 from .threads import Threads
-
-logger = logging.getLogger("queuecore.executor")
-
-# cancelled: asked for by somebody · timed out · drained: the runner stops, the attempt is given back ·
-# fenced: the job belongs to another attempt by now, so nobody wants the outcome
-StopReason = Literal["cancelled", "timed_out", "drained", "fenced"]
-
-
-class Attempt(msgspec.Struct, eq=False):
-    """A claimed job while it runs.
-
-    Attributes:
-        accepted_at: on the event loop's clock.
-        deadline: on the event loop's clock, infinite before the handler has started.
-        begun: whether its task has made its first step; one that is cancelled before makes none.
-        stopped: why it was asked to end, None if it was not.
-        ended: whether its outcome stands; what it does after that is of no interest.
-        left_behind: what still runs of it although it ended: code that cannot be stopped.
-        meter: measures its progress, from the first report on.
-    """
-
-    claim: Claim
-    handler: Handler[..., Any] | None
-    context: JobContext
-    timeout: float | None
-    accepted_at: float
-    deadline: float = float("inf")
-    begun: bool = False
-    stopped: StopReason | None = None
-    ended: bool = False
-    left_behind: asyncio.Future[Any] | None = None
-    meter: ProgressMeter | None = None
-    task: asyncio.Task[None] | None = None
-
-    def stop(self, reason: StopReason) -> None:
-        """End it; the first reason holds, but that of a job that was lost outweighs all."""
-        if self.stopped is None or reason == "fenced":
-            self.stopped = reason
-        if reason == "cancelled":
-            self.context.ask_to_cancel()
-        if self.task is not None:
-            self.task.cancel()
-
-
-class Owner(Protocol):
-    """Who an attempt belongs to, and is told of what happens in it."""
-
-    def set_deadline(self, attempt: Attempt) -> None:
-        """The handler started; `attempt.deadline` holds from now on."""
-
-    def hear(self, context: JobContext) -> None:
-        """The context has news. Called in the handler's thread."""
-
-    def end(self, attempt: Attempt, outcome: Outcome | None) -> None:
-        """The attempt came to this; None when nobody wants to know."""
+from .variables import remember_variables
 
 
 class Executor:
     """Runs attempts for one runner.
+
+    Attributes:
+        fresh_variables: returns the context variables that an attempt is to run with, whatever others set.
 
     Args:
         registry: the kinds this runner can do.
@@ -109,6 +35,7 @@ class Executor:
         threads: where handlers with runs="thread" run.
         stop_grace: seconds that a handler has to end after it was asked to.
         max_result_bytes: of what a handler returns, as it is stored.
+        home: this process, where its forks are looked after.
     """
 
     def __init__(
@@ -119,18 +46,21 @@ class Executor:
         threads: Threads,
         stop_grace: float,
         max_result_bytes: int = MAX_RESULT_BYTES,
+        home: Home | None = None,
     ) -> None:
         self._registry = registry
         self._processes = processes
         self._threads = threads
         self._stop_grace = stop_grace
         self._max_result_bytes = max_result_bytes
+        self._home = home or Home()
+        self.fresh_variables = remember_variables()
         self._now = asyncio.get_running_loop().time
 
     def accept(self, claim: Claim, *, owner: Owner) -> Attempt:
         """Return the attempt for a claim."""
         handler = self._registry.get(claim.kind)
-        context = JobContext(claim.id, claim.attempt, claim.kind, claim.checkpoint, owner.hear)
+        context = JobContext(claim.id, claim.attempt, claim.kind, claim.checkpoint, owner.hear, self._home)
         timeout = claim.timeout if claim.timeout is not None or handler is None else handler.timeout
         return Attempt(claim, handler, context, timeout, self._now())
 
@@ -155,14 +85,17 @@ class Executor:
                     result = await handler.invoke(attempt.context, arguments)
                 else:
                     result = await self._run_in_thread(attempt, handler, arguments)
-                if attempt.stopped is None or attempt.stopped == "drained":
+                if attempt.stopped is None or attempt.stopped in ("drained", "outgrown"):
                     encoded = encode_result(result, limit=self._max_result_bytes)
                     outcome = Completed(claim.id, claim.attempt, encoded)
                 else:
                     # It took no notice of being stopped, or too late: others were told that it ended.
                     outcome = outcome_of_stop(attempt)
         except BaseException as error:
-            outcome = _outcome_of_error(attempt, error)
+            # A child that comes back in order ends with this step, see `forks`.
+            if self._home.left:
+                self._home.leave()
+            outcome = outcome_of_error(attempt, error)
         owner.end(attempt, outcome)
 
     async def _run_in_thread(self, attempt: Attempt, handler: Handler[..., Any], arguments: Any) -> Any:
@@ -173,7 +106,7 @@ class Executor:
             attempt.context.ask_to_cancel()
             # A thread ends only when it wants to. After a timeout it had its time already.
             try:
-                if attempt.stopped in ("cancelled", "drained"):
+                if attempt.stopped != "timed_out":
                     await asyncio.wait((call,), timeout=self._stop_grace)
             finally:
                 call.add_done_callback(_ignore_result)
@@ -191,12 +124,9 @@ class Executor:
             case Returned(result):
                 return Completed(claim.id, claim.attempt, result)
             case Raised(failure):
-                return _outcome_of_failure(attempt, failure)
+                return outcome_of_failure(attempt, failure)
             case Died(error):
                 return Crashing(claim.id, claim.attempt, error)
-            case Stopped():
-                # Stopped by someone else than us: an operator's SIGTERM to the process.
-                return Releasing(claim.id, claim.attempt)
             case _:
                 assert_never(ended)
 
@@ -204,56 +134,6 @@ class Executor:
         if attempt.timeout is not None:
             attempt.deadline = self._now() + attempt.timeout
             owner.set_deadline(attempt)
-
-
-def _outcome_of_error(attempt: Attempt, error: BaseException) -> Outcome | None:
-    if attempt.stopped is not None:
-        return outcome_of_stop(attempt)
-    failure = describe(error)
-    if failure.error.type == UNEXPECTED:
-        claim = attempt.claim
-        event(
-            logger,
-            logging.WARNING,
-            "handler.raised",
-            exc_info=error,
-            job=claim.id,
-            kind=claim.kind,
-            attempt=claim.attempt,
-        )
-    return _outcome_of_failure(attempt, failure)
-
-
-def outcome_of_stop(attempt: Attempt) -> Outcome | None:
-    """Return what a stopped attempt comes to; None when nobody wants to know."""
-    claim = attempt.claim
-    match attempt.stopped:
-        case "cancelled":
-            return Cancelling(claim.id, claim.attempt)
-        case "drained":
-            return Releasing(claim.id, claim.attempt)
-        case "timed_out":
-            return _outcome_of_failure(attempt, timed_out(attempt.timeout or 0.0), outcome="timed_out")
-        case "fenced" | None:
-            return None
-        case _:
-            assert_never(attempt.stopped)
-
-
-def _outcome_of_failure(
-    attempt: Attempt, failure: Failure, *, outcome: Literal["failed", "timed_out"] = "failed"
-) -> Outcome:
-    claim, handler = attempt.claim, attempt.handler
-    retries = claim.retries
-    if retries is None:
-        retries = handler.retries if handler is not None else DEFAULT_RETRIES
-    if not failure.error.retryable or claim.failures >= retries:
-        return Failing(claim.id, claim.attempt, failure.error, outcome)
-    delay = failure.delay
-    if delay is None:
-        backoff = handler.backoff if handler is not None else Backoff()
-        delay = backoff.delay(claim.failures + 1)
-    return Retrying(claim.id, claim.attempt, delay, failure.error, outcome)
 
 
 def _ignore_result(call: asyncio.Future[Any]) -> None:

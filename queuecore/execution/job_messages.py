@@ -29,7 +29,7 @@ class Setup(msgspec.Struct, frozen=True, tag=True):
 
 
 class Run(msgspec.Struct, frozen=True, tag=True):
-    """Runner: run this attempt. The next message about it ends it."""
+    """Runner: run this attempt. `Ended` answers it."""
 
     id: str
     attempt: int
@@ -57,23 +57,41 @@ class Said(msgspec.Struct, frozen=True, tag=True):
 
 
 class Returned(msgspec.Struct, frozen=True, tag=True):
-    """Process: the handler returned; `result` is msgpack."""
+    """The handler returned; `result` is msgpack."""
 
     result: bytes
 
 
 class Raised(msgspec.Struct, frozen=True, tag=True):
-    """Process: the handler raised."""
+    """The handler raised.
+
+    Args:
+        exhausted: whether memory or descriptors had run out, which earlier jobs may have in use.
+    """
 
     failure: Failure
+    exhausted: bool = False
 
 
 class Stopped(msgspec.Struct, frozen=True, tag=True):
-    """Process: the handler was interrupted by SIGTERM and has cleaned up; the process ends."""
+    """The handler was interrupted by SIGTERM and has cleaned up."""
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True):
+    """Process: the attempt has ended.
+
+    Args:
+        left: what the attempt left behind in the process; if anything, the process ends.
+    """
+
+    id: str
+    attempt: int
+    outcome: Returned | Raised | Stopped
+    left: tuple[str, ...] = ()
 
 
 FromRunner = Setup | Run
-FromProcess = Ready | Unfit | Said | Returned | Raised | Stopped
+FromProcess = Ready | Unfit | Said | Ended
 
 from_runner = msgspec.msgpack.Decoder(FromRunner)
 from_process = msgspec.msgpack.Decoder(FromProcess)

@@ -1,6 +1,7 @@
 """A process that runs one job after another, so that a job can be killed.
 
-Started as `python -m queuecore.execution.job_process FD`, FD being its end of a socket pair.
+Started as `python -m queuecore.execution.job_process SOCKET OUTPUT`: the numbers of its end of a
+socket pair and of the pipe that takes what handlers print.
 
 It has no connection to Redis and no way to get one: all it knows comes over its
 socket from the runner, and goes back there.
@@ -8,55 +9,102 @@ socket from the runner, and goes back there.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import ctypes
+import faulthandler
 import gc
 import logging
 import os
 import resource
 import signal
-import socket
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable
-from types import FrameType
+from typing import Any, NoReturn, TextIO
 
 from .. import log
-from ..handling import UNEXPECTED, JobContext, Registry, describe, encode_result
-from ..processes import die_with_parent, receive_frame, send_frame
-from .job_messages import FromProcess, Raised, Ready, Returned, Run, Said, Setup, Stopped, Unfit, from_runner
+from ..handling import Handler, JobContext, Registry, encode_result, forget_frames, is_exhaustion
+from ..model import MAX_ERROR_CHARS, text_of
+from ..processes import (
+    Home,
+    adopt_orphans,
+    adopt_socket,
+    close_inherited,
+    die_with_parent,
+    ignore_signals,
+    keep_private,
+    lead_group,
+)
+from .condition import Condition
+from .interruption import Interrupted, Interruption
+from .job_messages import Ended, Raised, Ready, Returned, Run, Setup, Stopped, Unfit
+from .raised import classify
+from .runner_line import RunnerLine
+from .variables import remember_variables
+
+# What one attempt may write into the log of the worker.
+LOG_LINES = 1_000
 
 logger = logging.getLogger("queuecore.job_process")
 
-# The runner writes progress every half second; more news than this it would not use.
-NEWS_SECONDS = 0.2
-
-
-class Interrupted(BaseException):
-    """Raised inside a handler by SIGTERM, so that its `finally` blocks run. Not an `Exception`:
-    a handler that catches those must not go on."""
+# Bound before a handler can put something else in its place.
+_exit = os._exit
 
 
 def main() -> None:
-    """Serve the runner at the other end of the socket whose number is the only argument."""
-    sock = socket.socket(fileno=int(sys.argv[1]))
-    setup = receive_frame(sock, from_runner)
+    """Serve the runner at the other end of the socket whose number is the first argument."""
+    sock, output = adopt_socket(int(sys.argv[1])), int(sys.argv[2])
+    close_inherited(but=(sock.fileno(), output))
+    keep_private(sock.fileno())
+    lead_group()
+    adopt_orphans()
+    code = 1
+    try:
+        _serve(RunnerLine(sock), output)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    # At once: what handlers registered for the end, or left running, is not waited for.
+    _leave(code)
+
+
+def _serve(line: RunnerLine, output: int) -> None:
+    setup = line.receive()
     if not isinstance(setup, Setup):
-        sys.exit(1)
+        return
     die_with_parent(setup.parent_pid)
-    log.configure(level=setup.log_level, format=setup.log_format)
+    lines = open(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - open as long as the process
+    budget = log.LineBudget(LOG_LINES)
+    log.configure(level=setup.log_level, format=setup.log_format, stream=lines).addFilter(budget)
+    faulthandler.enable(lines)
     os.umask(0o077)
     sys.path[:] = setup.search_path
     try:
         registry = Registry.load(setup.handlers)
     except BaseException as error:
-        send_frame(sock, Unfit(str(error)))
+        line.send(Unfit(text_of(error)[:MAX_ERROR_CHARS]))
         raise
+    _redirect_output(output)
     _limit_memory(setup.memory_bytes)
     # What is loaded by now stays: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
-    JobProcess(sock, registry, max_result_bytes=setup.max_result_bytes).serve()
+    JobProcess(line, registry, setup, budget).serve()
+
+
+def _redirect_output(output: int) -> None:
+    """Have all that is printed from now on, by whatever part of this process, go to the runner."""
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    os.close(output)
+    sys.stdout = _text_stream(1)
+    sys.stderr = _text_stream(2)
+
+
+def _text_stream(descriptor: int) -> TextIO:
+    # By lines: what is in a buffer is lost when the process is killed.
+    return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def _limit_memory(size: int) -> None:
@@ -65,141 +113,125 @@ def _limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
-class JobProcess:
-    """Runs the jobs that come over `sock`, one at a time, until the runner hangs up."""
+def _leave(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    _exit(code)
 
-    def __init__(self, sock: socket.socket, registry: Registry, *, max_result_bytes: int) -> None:
-        self._sock = sock
+
+class JobProcess:
+    """Runs the jobs that come over `line`, one at a time."""
+
+    def __init__(
+        self, line: RunnerLine, registry: Registry, setup: Setup, log_budget: log.LineBudget
+    ) -> None:
+        self._line = line
         self._registry = registry
-        self._max_result_bytes = max_result_bytes
-        self._send_lock = threading.Lock()
-        self._idle = False
-        self._interruptible = False
-        self._interrupted = False
-        self._news_sent_at = 0.0
-        self._news_timer: NewsTimer | None = None
+        self._max_result_bytes = setup.max_result_bytes
+        self._memory_bytes = setup.memory_bytes
+        self._log_budget = log_budget
+        self._home = Home()
+        self._interruption = Interruption(self._ask_to_cancel)
         self._context: JobContext | None = None
 
     def serve(self) -> None:
-        """Run jobs; return when the runner hung up or a job was interrupted."""
-        signal.signal(signal.SIGTERM, self._interrupt)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._send(Ready())
-        while (request := self._next_request()) is not None:
-            ended = self._run(request)
-            self._send(Stopped() if self._interrupted else ended)
+        """Run jobs until one is interrupted or leaves something behind, then wait to be killed."""
+        ignore_signals(signal.SIGINT)
+        self._home.guard()
+        flush = _output_flusher()
+        fresh_variables = remember_variables()
+        condition = Condition(memory_bytes=self._memory_bytes, own_threads=lambda: self._line.threads)
+        self._line.send(Ready())
+        fit = True
+        while fit:
+            request = self._next_request()
+            outcome = self._run(request, fresh_variables())
+            self._close_log(request)
+            flush()
+            left = condition.put_back()
+            if self._interruption.came:
+                outcome = Stopped()
+            self._line.send(Ended(request.id, request.attempt, outcome, left))
+            fit = not left and not isinstance(outcome, Stopped)
+        # The runner finds what this process has started only as long as it is there.
+        self._line.receive()
 
-    def _next_request(self) -> Run | None:
-        self._idle = True
-        if self._interrupted:
-            return None
-        request = receive_frame(self._sock, from_runner)
-        self._idle = False
-        return request if isinstance(request, Run) else None
+    def _close_log(self, request: Run) -> None:
+        if held_back := self._log_budget.renew():
+            log.event(logger, logging.WARNING, "log.cut", lines=held_back, job=request.id, kind=request.kind)
 
-    def _run(self, request: Run) -> FromProcess:
+    def _next_request(self) -> Run:
+        self._interruption.begin_rest()
+        request = self._line.receive()
+        self._interruption.end_rest()
+        if not isinstance(request, Run):
+            raise TypeError(f"the runner sent {request!r} instead of a job")
+        return request
+
+    def _run(self, request: Run, variables: contextvars.Context) -> Returned | Raised | Stopped:
         context = self._context = JobContext(
-            request.id, request.attempt, request.kind, request.checkpoint, self._announce
+            request.id, request.attempt, request.kind, request.checkpoint, self._announce, self._home
         )
+        self._line.listen_to(context)
         try:
             handler = self._registry[request.kind]
             arguments = handler.decode(request.args)
-            try:
-                self._allow_interrupt()
-                result = handler.invoke(context, arguments)
-            finally:
-                self._interruptible = False
+            result = self._invoke(handler, context, arguments, variables)
             return Returned(encode_result(result, limit=self._max_result_bytes))
         except Interrupted:
             return Stopped()
         except BaseException as error:
-            failure = describe(error)
-            if failure.error.type == UNEXPECTED:
-                log.event(
-                    logger,
-                    logging.WARNING,
-                    "handler.raised",
-                    exc_info=error,
-                    job=request.id,
-                    kind=request.kind,
-                    attempt=request.attempt,
-                )
-            # The frames hold what the handler was working on, perhaps all of its memory.
-            traceback.clear_frames(error.__traceback__)
-            return Raised(failure)
+            return _raised(error, request)
         finally:
             self._context = None
-            self._send_news(context)
+            self._line.send_news()
+            self._line.listen_to(None)
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._idle:
-            os._exit(0)
-        self._interrupted = True
-        if self._context is not None:
-            self._context.ask_to_cancel()
-        # Raised elsewhere than in the handler it would cut a message in two.
-        if self._interruptible:
-            self._interruptible = False
-            raise Interrupted
-
-    def _allow_interrupt(self) -> None:
-        self._interruptible = True
-        # A signal that came before this line was only remembered.
-        if self._interrupted:
-            self._interruptible = False
-            raise Interrupted
+    def _invoke(
+        self, handler: Handler[..., Any], context: JobContext, arguments: Any, variables: contextvars.Context
+    ) -> Any:
+        try:
+            self._interruption.allow()
+            return variables.run(handler.invoke, context, arguments)
+        finally:
+            if self._home.left:
+                self._home.leave()
+            self._interruption.forbid()
 
     def _announce(self, context: JobContext) -> None:
-        if threading.current_thread() is not threading.main_thread() or not self._interruptible:
-            self._send_news_soon(context)
-            return
-        self._interruptible = False
-        self._send_news_soon(context)
-        self._allow_interrupt()
+        # Interrupted, it would leave half of a message.
+        allowed = self._interruption.forbid()
+        self._line.send_news_soon()
+        if allowed:
+            self._interruption.allow()
 
-    def _send_news_soon(self, context: JobContext) -> None:
-        wait = self._news_sent_at + NEWS_SECONDS - time.monotonic()
-        if wait <= 0.0:
-            self._send_news(context)
-            return
-        if self._news_timer is None:
-            self._news_timer = NewsTimer(self._send_news)
-        self._news_timer.start(context, wait)
-
-    def _send_news(self, context: JobContext) -> None:
-        with self._send_lock:
-            if context.has_news:
-                self._news_sent_at = time.monotonic()
-                send_frame(self._sock, Said(context.job_id, context.attempt, context.take_news()))
-
-    def _send(self, message: FromProcess) -> None:
-        with self._send_lock:
-            send_frame(self._sock, message)
+    def _ask_to_cancel(self) -> None:
+        if self._context is not None:
+            self._context.ask_to_cancel()
 
 
-class NewsTimer:
-    """Sends what a handler said shortly after its last news, also when it then falls silent."""
+def _raised(error: BaseException, request: Run) -> Raised:
+    exhausted = is_exhaustion(error)
+    if exhausted:
+        # The frames hold what the handler was working on, perhaps all of the memory.
+        forget_frames(error)
+    return Raised(classify(error, request), exhausted)
 
-    def __init__(self, send: Callable[[JobContext], None]) -> None:
-        self._send = send
-        self._wanted = threading.Event()
-        self._context: JobContext | None = None
-        self._wait = 0.0
-        threading.Thread(target=self._serve, name="news", daemon=True).start()
 
-    def start(self, context: JobContext, wait: float) -> None:
-        """Have the news of `context` sent in `wait` seconds."""
-        self._context = context
-        self._wait = wait
-        self._wanted.set()
+def _output_flusher() -> Callable[[], None]:
+    """Return what sends off the output that is still in a buffer, Python's and C's."""
+    flushes = (sys.stdout.flush, sys.stderr.flush)
+    flush_c, everything = ctypes.CDLL(None).fflush, None
 
-    def _serve(self) -> None:
-        while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            time.sleep(self._wait)
-            if self._context is not None:
-                self._send(self._context)
+    def flush() -> None:
+        for each in flushes:
+            # The handler may have closed it, which is found when the process is looked through.
+            with contextlib.suppress(OSError, ValueError):
+                each()
+        flush_c(everything)
+
+    return flush
 
 
 if __name__ == "__main__":

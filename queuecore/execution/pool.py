@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+
+import msgspec
 
 from ..handling import News
 from ..log import event
 from ..model import Claim, ErrorRecord
-from .pooled_process import Died, Ended, PooledProcess, PoolOptions
+from .job_messages import Raised
+from .pooled_process import Died, Outcome, PooledProcess, PoolOptions
 
 logger = logging.getLogger("queuecore.pool")
 
 # A start costs as much as some hundred small jobs, so those alone are no reason for one.
-RECYCLE_SECONDS: Final = 60.0
+RECYCLE_SECONDS = 60.0
 
 
 class ProcessPool:
@@ -37,7 +39,7 @@ class ProcessPool:
         *,
         started: Callable[[], None],
         heard: Callable[[News], None],
-    ) -> Ended:
+    ) -> Outcome:
         """Run one attempt. When the caller is cancelled the process is stopped first.
 
         Args:
@@ -48,11 +50,19 @@ class ProcessPool:
             process = await self._take()
             if isinstance(process, Died):
                 return process
-            try:
-                started()
-                return await process.run(claim, heard=heard)
-            finally:
-                await self._put_back(process)
+            started()
+            outcome = await self._run_in(process, claim, heard)
+            if isinstance(outcome, Raised) and outcome.exhausted and process.jobs > 1:
+                # Earlier jobs may have used up what this one lacked: it is to have a process of its own.
+                event(
+                    logger, logging.INFO, "process.exhausted", pid=process.pid, job=claim.id, kind=claim.kind
+                )
+                claim = msgspec.structs.replace(claim, checkpoint=process.checkpoint)
+                process = await self._start()
+                if isinstance(process, Died):
+                    return process
+                outcome = await self._run_in(process, claim, heard)
+            return outcome
 
     def pids(self) -> list[int]:
         """Return the ids of the processes that are up."""
@@ -73,6 +83,9 @@ class ProcessPool:
             if process.alive:
                 return process
             await self._bury(process)
+        return await self._start()
+
+    async def _start(self) -> PooledProcess | Died:
         process = await PooledProcess.start(self._options)
         self._all.add(process)
         try:
@@ -85,6 +98,12 @@ class ProcessPool:
         await self._bury(process)
         event(logger, logging.ERROR, "process.unfit", pid=process.pid, reason=reason)
         return Died(ErrorRecord("crashed", "The job's process could not be started.", reason))
+
+    async def _run_in(self, process: PooledProcess, claim: Claim, heard: Callable[[News], None]) -> Outcome:
+        try:
+            return await process.run(claim, heard=heard)
+        finally:
+            await self._put_back(process)
 
     async def _put_back(self, process: PooledProcess) -> None:
         worn = process.jobs >= self._options.recycle and process.age >= RECYCLE_SECONDS

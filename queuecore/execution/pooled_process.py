@@ -1,29 +1,54 @@
-"""The runner's side of one job process: started, given one attempt after the other, stopped, killed."""
+"""One job process, seen from its runner: started, given attempts, listened to, ended.
+
+Nothing that comes from it is trusted: a handler can write to its socket, too.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
-from typing import Final
+from time import monotonic
 
 import msgspec
 
-from ..handling import OUT_OF_MEMORY, News, process_died, retry_with_more_room
-from ..log import Format
+from ..handling import News, process_broken, process_died, process_stopped
+from ..log import Format, event
 from ..model import MAX_RESULT_BYTES, Claim, ErrorRecord
-from ..processes import Channel, child_environment
-from .job_messages import FromProcess, Raised, Ready, Returned, Run, Said, Setup, Stopped, Unfit, from_process
+from ..processes import (
+    Channel,
+    child_environment,
+    end_family,
+    end_group,
+)
+from .job_messages import (
+    Ended,
+    FromProcess,
+    Raised,
+    Ready,
+    Returned,
+    Run,
+    Said,
+    Setup,
+    Stopped,
+    Unfit,
+    from_process,
+)
+from .output import Output
 
-START_SECONDS: Final = 60.0
+logger = logging.getLogger("queuecore.pooled_process")
+
+START_SECONDS = 60.0
+# A process that has hung up is gone in a moment, or it does not mean to go.
+DEATH_SECONDS = 1.0
 
 # What a job could use to reach the queue behind its context's back.
-SECRET_VARIABLES: Final = frozenset({"REDIS_URL", "QUEUECORE_REDIS_URL"})
+SECRET_VARIABLES = frozenset({"REDIS_URL", "QUEUECORE_REDIS_URL"})
 
 
 class Died(msgspec.Struct, frozen=True):
@@ -32,7 +57,7 @@ class Died(msgspec.Struct, frozen=True):
     error: ErrorRecord
 
 
-Ended = Returned | Raised | Stopped | Died
+Outcome = Returned | Raised | Died
 
 
 class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,38 +83,56 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PooledProcess:
-    """The runner's side of one job process."""
+    """A job process and its runner's ends of what connects them.
 
-    def __init__(self, process: asyncio.subprocess.Process, *, stop_grace: float) -> None:
+    Attributes:
+        jobs: how many attempts it was given.
+        checkpoint: what the latest of them saved last.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, *, stop_grace: float, output: int) -> None:
         self.jobs = 0
+        self.checkpoint: bytes | None = None
         self.pid = process.pid
-        self._started_at = time.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._started_at = monotonic()
         self._process = process
         self._stop_grace = stop_grace
         self._channel: Channel | None = None
-        self._ready: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._ready: asyncio.Future[str | None] = self._loop.create_future()
+        self._attempt: tuple[str, int] | None = None
         self._ended: asyncio.Future[Ended | None] | None = None
         self._heard: Callable[[News], None] | None = None
-        self._job: tuple[str, int] | None = None
+        self._output = Output(output, self._hear_printed)
+        self._broken: str | None = None
         self._hung_up = False
         self._stopping = False
+        self._killed = False
 
     @classmethod
     async def start(cls, options: PoolOptions) -> PooledProcess:
         """Start a process; whether it is fit for work is told by `ready`."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        output, their_output = os.pipe()
+        try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "queuecore.execution.job_process",
                 str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
+                str(their_output),
+                pass_fds=(theirs.fileno(), their_output),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=child_environment(without=SECRET_VARIABLES),
-                start_new_session=True,
             )
-        started = cls(process, stop_grace=options.stop_grace)
+        except BaseException:
+            ours.close()
+            os.close(output)
+            raise
+        finally:
+            theirs.close()
+            os.close(their_output)
+        started = cls(process, stop_grace=options.stop_grace, output=output)
         started._channel = await Channel.open(
             ours, from_process, received=started._receive, closed=started._hang_up
         )
@@ -109,7 +152,7 @@ class PooledProcess:
     @property
     def age(self) -> float:
         """Seconds since its start."""
-        return time.monotonic() - self._started_at
+        return monotonic() - self._started_at
 
     @property
     def alive(self) -> bool:
@@ -119,7 +162,7 @@ class PooledProcess:
     @property
     def reusable(self) -> bool:
         """Whether it can take another job."""
-        return self.alive and not self._stopping and self._ended is None
+        return self.alive and not self._stopping and self._attempt is None
 
     async def ready(self) -> str | None:
         """Wait until it has loaded its handlers; return None, or why it never will."""
@@ -129,38 +172,44 @@ class PooledProcess:
         except TimeoutError:
             return f"it was not ready after {START_SECONDS:g} s"
 
-    async def run(self, claim: Claim, *, heard: Callable[[News], None]) -> Ended:
+    async def run(self, claim: Claim, *, heard: Callable[[News], None]) -> Outcome:
         """Run one attempt; stop the process when the caller is cancelled."""
         assert self._channel is not None
-        ended: asyncio.Future[Ended | None] = asyncio.get_running_loop().create_future()
-        self.jobs += 1
-        self._job = (claim.id, claim.attempt)
+        self._ended = self._loop.create_future()
         self._heard = heard
-        self._ended = ended
+        self._attempt = (claim.id, claim.attempt)
+        self.checkpoint = claim.checkpoint
+        self.jobs += 1
         if self._hung_up:
-            ended.set_result(None)
+            self._end_attempt(None)
         self._channel.send(Run(claim.id, claim.attempt, claim.kind, claim.args, claim.checkpoint))
         try:
-            outcome = await asyncio.shield(ended)
+            ended = await asyncio.shield(self._ended)
         except asyncio.CancelledError:
-            await self._stop(ended)
+            await self._stop(self._ended)
             raise
-        if outcome is None:
-            returncode = await self.wait()
-            return Died(process_died(returncode))
-        self._ended = None
-        if isinstance(outcome, Raised) and outcome.failure.error.type == OUT_OF_MEMORY:
-            # What the job left behind is not known; the next one is to have all of its memory.
+        if ended is None:
+            return Died(await self._learn_end())
+        if isinstance(ended.outcome, Stopped):
+            # Only `_stop` may ask for it: this was a signal from somewhere else.
             self._stopping = True
-            if self.jobs > 1:
-                return Raised(retry_with_more_room(outcome.failure))
-        return outcome
+            return Died(process_stopped())
+        self._note_leavings(ended, claim)
+        return ended.outcome
 
     def kill(self) -> None:
-        """Kill the process and all that it started; does nothing when it is gone."""
-        self._signal(signal.SIGKILL)
+        """Kill the process and all that it started; does nothing when that was done."""
+        if self._killed:
+            return
+        # Once: later its id may be another's.
+        self._killed = True
+        if self._process.returncode is None:
+            end_family(self.pid)
+        else:
+            end_group(self.pid)
         if self._channel is not None:
             self._channel.close()
+        self._output.close()
 
     async def wait(self) -> int:
         """Return the exit code, negative for a signal, once the process is gone."""
@@ -171,35 +220,90 @@ class PooledProcess:
         self._stopping = True
         try:
             if not ended.done():
-                self._signal(signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, signal.SIGTERM)
                 await asyncio.wait((ended,), timeout=self._stop_grace)
         finally:
             self.kill()
 
-    def _signal(self, number: signal.Signals) -> None:
-        # The process leads a group of its own, so this reaches what the handler started, too,
-        # also when only that is left.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+    async def _learn_end(self) -> ErrorRecord:
+        """Return why the process ended under its attempt."""
+        if self._broken is None:
+            try:
+                async with asyncio.timeout(DEATH_SECONDS):
+                    return process_died(await asyncio.shield(self.wait()))
+            except TimeoutError:
+                self._break("closed the connection to its worker")
+        assert self._broken is not None
+        return process_broken(self._broken)
+
+    def _note_leavings(self, ended: Ended, claim: Claim) -> None:
+        left = ended.left
+        if isinstance(ended.outcome, Raised) and ended.outcome.exhausted:
+            # What the job left behind is not known; the next one is to have all there is.
+            left = (*left, "exhausted")
+        if left:
+            self._stopping = True
+            event(
+                logger,
+                logging.INFO,
+                "process.worn",
+                pid=self.pid,
+                left=", ".join(left),
+                job=claim.id,
+                kind=claim.kind,
+            )
+
+    # What comes from it.
 
     def _receive(self, message: FromProcess) -> None:
+        if self._broken is not None:
+            return
         match message:
-            case Ready():
-                if not self._ready.done():
-                    self._ready.set_result(None)
-            case Unfit(reason):
-                if not self._ready.done():
-                    self._ready.set_result(reason)
-            case Said(id, attempt, news):
-                if (id, attempt) == self._job and self._heard is not None:
-                    self._heard(news)
-            case Returned() | Raised() | Stopped():
-                if self._ended is not None and not self._ended.done():
-                    self._ended.set_result(message)
+            case Ready() if not self._ready.done():
+                self._ready.set_result(None)
+            case Unfit(reason) if not self._ready.done():
+                self._ready.set_result(reason)
+            case Said(id, attempt, news) if (id, attempt) == self._attempt:
+                self._tell(news)
+            case Ended(id, attempt) if (id, attempt) == self._attempt:
+                self._end_attempt(message)
+            case _:
+                self._break("sent what its worker had not asked for")
+
+    def _break(self, what: str) -> None:
+        if self._broken is None:
+            self._broken = what
+            event(logger, logging.ERROR, "process.broken", pid=self.pid, reason=what)
+            self._output.flush()
+            self.kill()
+            self._end_attempt(None)
 
     def _hang_up(self) -> None:
         self._hung_up = True
+        if self._channel is not None and self._channel.broken:
+            self._break("sent what is no message")
         if not self._ready.done():
             self._ready.set_result("it ended while it started; its output is in the log")
+        if self._attempt is not None:
+            self._end_attempt(None)
+        else:
+            self.kill()
+
+    def _end_attempt(self, ended: Ended | None) -> None:
+        # What it printed was written before it ended, and is there.
+        self._output.flush()
+        self._attempt = None
         if self._ended is not None and not self._ended.done():
-            self._ended.set_result(None)
+            self._ended.set_result(ended)
+
+    def _tell(self, news: News) -> None:
+        if news.checkpoint is not None:
+            self.checkpoint = news.checkpoint
+        if self._heard is not None:
+            self._heard(news)
+
+    def _hear_printed(self, lines: tuple[str, ...]) -> None:
+        # Between two attempts nobody is left to whom it could belong.
+        if self._attempt is not None:
+            self._tell(News(log=lines))

@@ -7,27 +7,39 @@ exit; here a thread that was left behind neither holds a place nor the exit.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import queue
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from ..processes import Home
+
 _Work = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
 class Threads:
-    """As many threads as there are calls at once; the caller bounds them by its slots."""
+    """As many threads as there are calls at once; the caller bounds them by its slots.
 
-    def __init__(self) -> None:
+    Args:
+        home: this process, where its forks are looked after.
+    """
+
+    def __init__(self, home: Home | None = None) -> None:
+        self._home = home or Home()
         self._loop = asyncio.get_running_loop()
         self._work: queue.SimpleQueue[_Work] = queue.SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._started = 0
 
     def call(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Call `function` in a thread; the future gets what it returns or raises."""
+        """Call `function` in a thread and a copy of the caller's context variables.
+
+        Returns: a future of what it returns or raises.
+        """
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._work.put((function, future))
+        context = contextvars.copy_context()
+        self._work.put((lambda: context.run(function), future))
         if not self._idle.acquire(blocking=False):
             self._started += 1
             name = f"handler-{self._started}"
@@ -40,7 +52,11 @@ class Threads:
             try:
                 result, error = function(), None
             except BaseException as raised:
+                if self._home.left:
+                    self._home.leave()
                 result, error = None, raised
+            if self._home.left:
+                self._home.leave()
             self._idle.release()
             try:
                 self._loop.call_soon_threadsafe(_settle, future, result, error)

@@ -3,16 +3,18 @@
 Nothing here speaks to Redis, so a handler can be called and tested without a queue.
 """
 
-from .context import JobContext, News
+from .context import MAX_LOG_LINE_CHARACTERS, MAX_LOG_LINES_KEPT, JobContext, News
 from .failures import (
-    OUT_OF_MEMORY,
     UNEXPECTED,
     Failure,
     describe,
     encode_result,
     exit_phrase,
+    forget_frames,
+    is_exhaustion,
+    process_broken,
     process_died,
-    retry_with_more_room,
+    process_stopped,
     runner_died,
     timed_out,
 )
@@ -22,7 +24,8 @@ from .registry import Registry
 
 __all__ = [
     "DEFAULT_RETRIES",
-    "OUT_OF_MEMORY",
+    "MAX_LOG_LINES_KEPT",
+    "MAX_LOG_LINE_CHARACTERS",
     "UNEXPECTED",
     "Failure",
     "Handler",
@@ -33,9 +36,12 @@ __all__ = [
     "describe",
     "encode_result",
     "exit_phrase",
+    "forget_frames",
     "handler",
+    "is_exhaustion",
+    "process_broken",
     "process_died",
-    "retry_with_more_room",
+    "process_stopped",
     "runner_died",
     "timed_out",
 ]

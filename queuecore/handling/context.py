@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from ..model import MAX_CHECKPOINT_BYTES, PayloadTooLarge, Progress, Step
-from .progress import ProgressMeter, ProgressReport
+from ..processes import Home
+from .progress import ProgressMeter, ProgressReport, checked_report, checked_text
 
 MAX_LOG_LINE_CHARACTERS = 2_000
 MAX_LOG_LINES_KEPT = 100
@@ -44,6 +45,7 @@ class JobContext(msgspec.Struct, eq=False):
     kind: str
     _checkpoint: bytes | None = None  # what an earlier attempt saved, encoded; later the latest
     _changed: Callable[[JobContext], object] | None = None  # called when there is news after there was none
+    _home: Home | None = None  # where it may be used; None for anywhere
     _cancelled: bool = False
     _has_news: bool = False
     _report: ProgressReport | None = None
@@ -98,15 +100,17 @@ class JobContext(msgspec.Struct, eq=False):
         Args:
             done: how many units are done, of the step if there is one.
             total: how many there are in all, None if that is not known.
-            unit: what is counted, in the plural: "rows".
-            message: a short sentence for the person who waits.
+            unit: what is counted, in the plural: "rows". At most 40 characters are kept.
+            message: a short sentence for the person who waits. At most 500 characters are kept.
             step: which of several steps this is.
             fraction: the share of the whole job that is done, 0 to 1, where the handler knows it
                 better than `done / total`: several steps of different weight.
+
+        Raises:
+            TypeError, ValueError: something is not what it must be; the message names it.
         """
-        # Numbers of other libraries are numbers, too, but have no form in msgpack.
-        total = None if total is None else float(total)
-        self._report = ProgressReport(float(done), total, unit, message, step, fraction)
+        self._stay_home()
+        self._report = checked_report(done, total, unit, message, step, fraction)
         if not self._has_news:
             self._announce()
 
@@ -115,19 +119,30 @@ class JobContext(msgspec.Struct, eq=False):
 
         Raises:
             PayloadTooLarge: the encoded state is larger than 64 KiB.
+            TypeError: it holds something that cannot be stored.
         """
+        self._stay_home()
         self._checkpoint = self._new_checkpoint = _encode_checkpoint(state)
         if not self._has_news:
             self._announce()
 
     def log(self, line: str) -> None:
-        """Keep `line` with the job, for whoever looks into it. Bounded: old lines make room."""
+        """Keep `line` with the job, for whoever looks into it. Bounded: old lines make room.
+
+        Args:
+            line: a text; at most 2,000 characters of it are kept.
+
+        Raises:
+            TypeError: it is no text.
+        """
+        self._stay_home()
+        line = checked_text("a line of the log", line, limit=MAX_LOG_LINE_CHARACTERS)
         if self._lines is None:
             self._lines = []
         if len(self._lines) >= MAX_LOG_LINES_KEPT:
             del self._lines[0]
             self._lines_dropped += 1
-        self._lines.append(storable(line[:MAX_LOG_LINE_CHARACTERS]))
+        self._lines.append(storable(line))
         if not self._has_news:
             self._announce()
 
@@ -174,6 +189,13 @@ class JobContext(msgspec.Struct, eq=False):
             lines.insert(0, f"({dropped} earlier lines were dropped)")
         return News(report, checkpoint, tuple(lines) if lines else ())
 
+    def _stay_home(self) -> None:
+        if self._home is not None and self._home.left:
+            raise RuntimeError(
+                f"job {self.job_id}: a forked child cannot report for it; hand over what it has to say, in a "
+                "pipe or a queue, to the process that forked it"
+            )
+
     def _announce(self) -> None:
         if self._detached is not None:
             return
@@ -197,7 +219,12 @@ def _storable_report(report: ProgressReport) -> ProgressReport:
 
 
 def _encode_checkpoint(state: Any) -> bytes:
-    encoded = msgspec.msgpack.encode(state)
+    try:
+        encoded = msgspec.msgpack.encode(state)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise TypeError(
+            f"a checkpoint cannot hold this: {error}; give numbers, texts, lists, mappings or structs of them"
+        ) from error
     if len(encoded) > MAX_CHECKPOINT_BYTES:
         raise PayloadTooLarge("checkpoint", len(encoded), MAX_CHECKPOINT_BYTES)
     return encoded

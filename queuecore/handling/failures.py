@@ -5,6 +5,7 @@ A traceback is for the log, never for the record: the record is shown to users.
 
 from __future__ import annotations
 
+import errno
 import signal
 from typing import Any
 
@@ -19,11 +20,14 @@ from ..model import (
     Permanent,
     Retry,
     UnknownKind,
+    seconds,
+    text_of,
 )
 from .context import storable
 
 OUT_OF_MEMORY = "out-of-memory"
 UNEXPECTED = "unexpected-error"
+LONGEST_DELAY = 10 * 366 * 86400.0  # seconds
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -36,12 +40,19 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def describe(error: BaseException) -> Failure:
-    """Return what is recorded of an exception that ended an attempt."""
+    """Return what is recorded of an exception that ended an attempt. Never raises, whatever that is."""
+    try:
+        return _describe(error)
+    except BaseException:  # a foreign exception may fail at anything that it is asked
+        return Failure(_record(UNEXPECTED, "The job stopped with an unexpected error that cannot be shown."))
+
+
+def _describe(error: BaseException) -> Failure:
     match error:
         case Permanent():
             return Failure(_record(error.type, error.title, error.detail, retryable=False))
         case Retry():
-            return Failure(_record("retry-asked", error.reason), delay=max(error.delay, 0.0))
+            return Failure(_record("retry-asked", error.reason), delay=_delay_of(error))
         case InvalidArguments():
             return Failure(
                 _record("invalid-arguments", "The job's arguments do not fit.", str(error), retryable=False)
@@ -63,7 +74,12 @@ def describe(error: BaseException) -> Failure:
             return Failure(_record(OUT_OF_MEMORY, title, retryable=False))
         case _:
             title = f"The job stopped with an unexpected error ({type(error).__name__})."
-            return Failure(_record(UNEXPECTED, title, _text(error)))
+            return Failure(_record(UNEXPECTED, title, text_of(error)))
+
+
+def _delay_of(error: Retry) -> float | None:
+    # A subclass may have put anything there.
+    return None if error.delay is None else min(max(seconds(error.delay, name="delay"), 0.0), LONGEST_DELAY)
 
 
 class UnstorableResult(Exception):
@@ -88,19 +104,57 @@ def encode_result(result: Any, *, limit: int = MAX_RESULT_BYTES) -> bytes:
     return encoded
 
 
+def forget_frames(error: BaseException) -> None:
+    """Drop the frames that an exception holds on to, and in them all that the handler had in hand.
+
+    They form circles that nobody looks for for a long time; an exception that is raised again
+    and again, a constant of its module, would gather them for ever. Never raises.
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        try:
+            each.__traceback__ = None
+            waiting += (each.__cause__, each.__context__)
+            if isinstance(each, BaseExceptionGroup):
+                waiting += each.exceptions
+        except BaseException:
+            continue  # a foreign exception may fail at anything that it is asked
+
+
 def timed_out(timeout: float) -> Failure:
     """Return what is recorded of an attempt that took longer than `timeout` seconds."""
     return Failure(_record("timed-out", f"The job did not end within its {timeout:g} s and was stopped."))
 
 
-def retry_with_more_room(failure: Failure) -> Failure:
-    """Return the failure of a job that ran out of memory where earlier jobs may have left some in use."""
-    return Failure(msgspec.structs.replace(failure.error, retryable=True), failure.delay)
+def is_exhaustion(error: BaseException) -> bool:
+    """Return whether a process ran out of something that earlier jobs may have left in use."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EMFILE, errno.ENOMEM)
+    return isinstance(error, MemoryError)
 
 
 def process_died(returncode: int) -> ErrorRecord:
     """Return what is recorded when a job's process ended before the job did."""
     return _record("crashed", f"The job's process {exit_phrase(returncode)}.")
+
+
+def process_stopped() -> ErrorRecord:
+    """Return what is recorded when a job's process was told to end by somebody else than its worker."""
+    return _record("crashed", "The job's process was sent signal 15 (SIGTERM), not by its worker.")
+
+
+def process_broken(what: str) -> ErrorRecord:
+    """Return what is recorded when a job's process could not be trusted any more.
+
+    Args:
+        what: it did, as the end of a sentence: "sent what is no message".
+    """
+    return _record("crashed", f"The job's process {what} and was killed.")
 
 
 def runner_died(reason: str) -> ErrorRecord:
@@ -117,17 +171,13 @@ def exit_phrase(returncode: int) -> str:
     return f"was killed by signal {-returncode} ({_signal_name(-returncode)})"
 
 
-def _record(type: str, title: str, detail: str = "", *, retryable: bool = True) -> ErrorRecord:
+def _record(type: object, title: object, detail: object = "", *, retryable: bool = True) -> ErrorRecord:
     return ErrorRecord(
-        storable(type[:64]), storable(title[:MAX_ERROR_CHARS]), storable(detail[:MAX_ERROR_CHARS]), retryable
+        storable(text_of(type)[:64]),
+        storable(text_of(title)[:MAX_ERROR_CHARS]),
+        storable(text_of(detail)[:MAX_ERROR_CHARS]),
+        retryable,
     )
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as broken:  # a foreign exception may fail even at being shown
-        return f"(its text cannot be read: {type(broken).__name__})"
 
 
 def _signal_name(number: int) -> str:

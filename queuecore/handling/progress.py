@@ -6,10 +6,13 @@ next to nothing and all kinds of handlers show the same honest numbers.
 """
 
 import math
+import operator
+import reprlib
+from typing import Any
 
 import msgspec
 
-from ..model import Progress, Step
+from ..model import Progress, Step, text_of
 
 # A running job never shows 100 %: that is said only by a result that can be had.
 LARGEST_FRACTION = 0.999
@@ -17,6 +20,13 @@ LARGEST_FRACTION = 0.999
 EVIDENCE_SECONDS = 2.0
 EVIDENCE_FRACTION = 0.02
 HALF_LIFE_SECONDS = 10.0
+
+LONGEST_UNIT = 40  # characters
+LONGEST_STEP_NAME = 100
+LONGEST_MESSAGE = 500
+MOST_STEPS = 1_000_000
+
+_TEXTS = (str, bytes, bytearray)
 
 
 class ProgressReport(msgspec.Struct, frozen=True, array_like=True):
@@ -28,6 +38,69 @@ class ProgressReport(msgspec.Struct, frozen=True, array_like=True):
     message: str = ""
     step: Step | None = None
     fraction: float | None = None
+
+
+def checked_report(
+    done: Any, total: Any, unit: Any, message: Any, step: Any, fraction: Any
+) -> ProgressReport:
+    """Return what a handler reports, in plain types that can be stored, with its texts cut to a fit length.
+
+    Raises:
+        TypeError, ValueError: something is not what it must be; the message names it.
+    """
+    # Handlers call this for each of a million rows; what is as it should be costs no further call.
+    if type(done) is not float:
+        done = _number("done", done)
+    if total is not None and type(total) is not float:
+        total = _number("total", total)
+    if type(unit) is not str or len(unit) > LONGEST_UNIT:
+        unit = checked_text("unit", unit, limit=LONGEST_UNIT)
+    if type(message) is not str or len(message) > LONGEST_MESSAGE:
+        message = checked_text("message", message, limit=LONGEST_MESSAGE)
+    if step is not None:
+        step = _checked_step(step)
+    if fraction is not None and type(fraction) is not float:
+        fraction = _number("fraction", fraction)
+    return ProgressReport(done, total, unit, message, step, fraction)
+
+
+def checked_text(name: str, value: Any, *, limit: int) -> str:
+    """Return `value`, a text, as one of at most `limit` characters.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {reprlib.repr(value)}, it must be a text (str)")
+    text = value if type(value) is str else text_of(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _number(name: str, value: Any) -> float:
+    # Numbers of other libraries are numbers, too, but have no form in msgpack; texts like "0.5" are not.
+    if not isinstance(value, _TEXTS):
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise TypeError(f"{name} is {reprlib.repr(value)}, it must be a number")
+
+
+def _checked_step(step: Any) -> Step:
+    if not isinstance(step, Step):
+        raise TypeError(f"step is {reprlib.repr(step)}, it must be a Step: Step('reading', 1, 3)")
+    name = checked_text("the step's name", step.name, limit=LONGEST_STEP_NAME)
+    return Step(name, _count("the step's index", step.index), _count("the step's count", step.count))
+
+
+def _count(name: str, value: Any) -> int:
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {reprlib.repr(value)}, it must be a whole number") from None
+    if not 0 <= count <= MOST_STEPS:
+        raise ValueError(f"{name} is {reprlib.repr(value)}, it must be between 0 and {MOST_STEPS}")
+    return count
 
 
 class ProgressMeter:

@@ -19,6 +19,7 @@ from .attempt import (
     Releasing,
     Retrying,
 )
+from .durations import seconds
 from .errors import (
     BrokerRefused,
     BrokerUnavailable,
@@ -37,6 +38,7 @@ from .errors import (
     StateConflict,
     Unconfirmed,
     UnknownKind,
+    text_of,
 )
 from .figures import Counts, ServerMemory, ServerRecord
 from .ids import DEFAULT_SPACE, NAME, TOKEN_LENGTH, new_job_id, new_token, new_tokens, split_job_id
@@ -130,6 +132,8 @@ __all__ = [
     "new_tokens",
     "parse_queues",
     "read_spec",
+    "seconds",
     "split_job_id",
     "split_line_name",
+    "text_of",
 ]

@@ -23,7 +23,10 @@ Permanent, Retry            raised *by* handlers to say how their attempt is to 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any, Final
+
+from .durations import seconds
 
 
 class QueueError(Exception):
@@ -207,23 +210,56 @@ class JobCancelled(QueueError):
 class Permanent(Exception):
     """Raise it in a handler when another attempt cannot help: the job fails at once.
 
+    What is not a text becomes one: `raise Permanent(error)` shows what `error` says.
+
     Args:
         title: what was wrong, a sentence for the person who sent the job.
         detail: what to do about it, or where exactly it happened.
         type: a stable word for programs, such as `not-a-table`.
     """
 
-    def __init__(self, title: str, detail: str = "", *, type: str = "permanent") -> None:
-        super().__init__(title)
-        self.title = title
-        self.detail = detail
-        self.type = type
+    # For subclasses that do not call this one's `__init__`.
+    title: str = "The job cannot be done."
+    detail: str = ""
+    type: str = "permanent"
+
+    def __init__(self, title: object, detail: object = "", *, type: object = "permanent") -> None:
+        self.title = text_of(title)
+        self.detail = text_of(detail)
+        self.type = text_of(type)
+        super().__init__(self.title)
 
 
 class Retry(Exception):
-    """Raise it in a handler to end the attempt, which counts, and be started again after `delay` seconds."""
+    """Raise it in a handler to end the attempt, which counts, and be started again after a delay.
 
-    def __init__(self, *, delay: float = 0.0, reason: str = "the handler asked to be retried") -> None:
-        super().__init__(reason)
-        self.delay = delay  # seconds
-        self.reason = reason
+    Args:
+        delay: seconds or a timedelta; None for the delay that the handler's backoff would choose.
+        reason: why; what is not a text becomes one.
+
+    Raises:
+        TypeError, ValueError: `delay` is none.
+    """
+
+    delay: float | None = None  # seconds
+    reason: str = "the handler asked to be retried"
+
+    def __init__(
+        self,
+        *,
+        delay: float | timedelta | None = 0.0,
+        reason: object = "the handler asked to be retried",
+    ) -> None:
+        self.delay = None if delay is None else max(seconds(delay, name="delay"), 0.0)
+        self.reason = text_of(reason)
+        super().__init__(self.reason)
+
+
+def text_of(value: object) -> str:
+    """Return `value` as a text, whatever it is; nothing for None."""
+    if value is None:
+        return ""
+    try:
+        return str.__str__(str(value))  # a text of a type of its own becomes a plain one
+    except BaseException as broken:  # a foreign object may fail even at being shown
+        return f"(its text cannot be read: {type(broken).__name__})"

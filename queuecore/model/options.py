@@ -26,6 +26,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         processes: how many runners.
         slots: jobs that one runner runs at once in its event loop.
         threads: jobs that it runs at once in threads.
+        runner_memory_bytes: resident memory of a runner above which it is replaced, 0 for no limit.
         job_processes: job processes that it has, and so jobs that it runs at once in them.
         job_memory_bytes: address space of a job process, 0 for no limit.
         job_recycle: jobs that a job process runs before another takes its place.
@@ -49,6 +50,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = 1
     slots: int = 100
     threads: int = 100
+    runner_memory_bytes: int = 2 * 1024**3
     job_processes: int = 1
     job_memory_bytes: int = 2 * 1024**3
     job_recycle: int = 100

@@ -1,13 +1,37 @@
-"""How the processes of a worker start each other, talk, and die together: environment, frames, lifeline."""
+"""How the processes of a worker start each other, talk, and die together, whatever runs in them."""
 
-from .environment import child_environment
-from .frames import Channel, receive_frame, send_frame
-from .lifeline import die_with_parent
+from .descriptors import DescriptorGauge, adopt_socket, close_inherited
+from .environment import Surroundings, child_environment
+from .families import descendants, end_family, end_group, end_session, has_children, lead_group
+from .forks import Home, keep_private, release_private
+from .frames import BrokenFrame, Channel, receive_frame, send_frame
+from .lifeline import adopt_orphans, die_with_parent
+from .memory import MemoryGauge, MemoryUse, release_memory
+from .signals import ignore_signals
 
 __all__ = [
+    "BrokenFrame",
     "Channel",
+    "DescriptorGauge",
+    "Home",
+    "MemoryGauge",
+    "MemoryUse",
+    "Surroundings",
+    "adopt_orphans",
+    "adopt_socket",
     "child_environment",
+    "close_inherited",
+    "descendants",
     "die_with_parent",
+    "end_family",
+    "end_group",
+    "end_session",
+    "has_children",
+    "ignore_signals",
+    "keep_private",
+    "lead_group",
     "receive_frame",
+    "release_memory",
+    "release_private",
     "send_frame",
 ]

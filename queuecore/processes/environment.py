@@ -1,4 +1,4 @@
-"""The environment of the processes that a worker starts."""
+"""The environment of the processes that a worker starts, and what of it is put back after a job."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 import site
 from collections.abc import Collection
 from pathlib import Path
+
+# Bound before a handler can put something else in their place.
+_chdir = os.chdir
+_getcwd = os.getcwd
+_umask = os.umask
 
 
 def child_environment(*, without: Collection[str] = ()) -> dict[str, str]:
@@ -22,3 +27,39 @@ def child_environment(*, without: Collection[str] = ()) -> dict[str, str]:
     inherited = variables.get("PYTHONPATH")
     variables["PYTHONPATH"] = package_parent + (os.pathsep + inherited if inherited else "")
     return variables
+
+
+class Surroundings:
+    """The directory, the environment and the umask of this process as they were, to be put back."""
+
+    def __init__(self) -> None:
+        self._directory = _here()
+        self._environment = dict(os.environb)
+        self._mask = _umask(0o077)
+        _umask(self._mask)
+
+    def put_back(self) -> tuple[str, ...]:
+        """Undo what has been changed since; return the names of what had been.
+
+        Raises:
+            OSError: the directory is no more.
+        """
+        changed = []
+        # What lies beneath, since a comparison that decodes all variables takes fifty times as long.
+        if os.environ._data != self._environment:  # type: ignore[attr-defined]
+            os.environb.clear()
+            os.environb.update(self._environment)
+            changed.append("environment")
+        if _umask(self._mask) != self._mask:
+            changed.append("umask")
+        if _here() != self._directory:
+            _chdir(self._directory)
+            changed.append("directory")
+        return tuple(changed)
+
+
+def _here() -> str:
+    try:
+        return _getcwd()
+    except OSError:
+        return ""  # it was removed

@@ -14,11 +14,13 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from .forks import keep_private, release_private
+
 _LENGTH = struct.Struct(">I")
 _READ_SIZE = 256 * 1024
 
-# No message is larger than a job's arguments or result with its checkpoint and log lines.
-MAX_FRAME_BYTES = 16 * 1024 * 1024
+# No message is larger than the largest arguments or result that may be configured, with what goes along.
+MAX_FRAME_BYTES = 80 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -39,12 +41,19 @@ def send_frame(sock: socket.socket, message: msgspec.Struct) -> None:
 
 
 def receive_frame(sock: socket.socket, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
-    """Return the next message of a blocking socket, None when the other side is gone."""
+    """Return the next message of a blocking socket, None when the other side is gone.
+
+    Raises:
+        BrokenFrame: what came is no message.
+    """
     header = _receive_exactly(sock, _LENGTH.size)
     if header is None:
         return None
     body = _receive_exactly(sock, _checked_length(header))
-    return None if body is None else decoder.decode(body)
+    try:
+        return None if body is None else decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise BrokenFrame(str(error)) from error
 
 
 class Channel(asyncio.Protocol):
@@ -54,6 +63,9 @@ class Channel(asyncio.Protocol):
         decoder: of the messages that are expected.
         received: called with each message.
         closed: called once, when the other side is gone or sent something that is no message.
+
+    Attributes:
+        broken: whether something came that is no message.
     """
 
     def __init__(
@@ -68,6 +80,8 @@ class Channel(asyncio.Protocol):
         self._closed = closed
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
+        self._descriptor = -1
+        self.broken = False
 
     @classmethod
     async def open(
@@ -97,6 +111,8 @@ class Channel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # No isinstance: uvloop's transports do not inherit from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        keep_private(self._descriptor)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -104,11 +120,13 @@ class Channel(asyncio.Protocol):
             for body in _split_frames(self._buffer):
                 self._received(self._decoder.decode(body))
         except (BrokenFrame, msgspec.DecodeError):
+            self.broken = True
             if self._transport is not None:
                 self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
+        release_private(self._descriptor)
         self._closed()
 
 

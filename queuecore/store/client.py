@@ -9,9 +9,9 @@ import asyncio
 import logging
 import random
 import re
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Final
 
 from ..model import BrokerRefused, BrokerUnavailable, QueueFull
@@ -91,7 +91,7 @@ class Client:
         return list(await self._persist(self._commands, commands))
 
     async def _persist(self, attempt, *arguments) -> Reply:  # type: ignore[no-untyped-def]  # passes through to three private methods
-        deadline = None if self._patience is None else time.monotonic() + self._patience
+        deadline = None if self._patience is None else monotonic() + self._patience
         while True:
             if self._closed:
                 raise BrokerUnavailable("this client was closed")
@@ -117,7 +117,7 @@ class Client:
                 self._pause = 0.0
                 return reply
             self._note_away(reason)
-            if deadline is not None and time.monotonic() >= deadline:
+            if deadline is not None and monotonic() >= deadline:
                 raise BrokerUnavailable(reason)
             if busy:
                 await asyncio.sleep(self._next_pause())
@@ -128,7 +128,7 @@ class Client:
         if task is None or task.done():
             task = self._connecting = asyncio.create_task(self._connect())
             task.add_done_callback(_look_at)
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        left = None if deadline is None else max(0.0, deadline - monotonic())
         await asyncio.wait([task], timeout=left)
         if not task.done():
             raise ConnectionLost(self._trouble or "no connection in time")

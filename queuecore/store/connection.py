@@ -20,6 +20,7 @@ from typing import Any, Final, cast
 
 import hiredis
 
+from ..processes import keep_private, release_private
 from .address import Address, parse_address
 
 Reply = Any
@@ -65,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._on_message = on_message
         self._reader = hiredis.Reader()
         self._transport: asyncio.WriteTransport | None = None
+        self._descriptor = -1
         self._outgoing: list[bytes] = []
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._watchdog: asyncio.TimerHandle | None = None
@@ -100,6 +102,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's does not inherit from it
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        keep_private(self._descriptor)
 
     def data_received(self, data: bytes) -> None:
         reader = self._reader
@@ -111,6 +115,7 @@ class Connection(asyncio.Protocol):
             self.close(f"what came was not Redis' protocol: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        release_private(self._descriptor)
         self._end(ConnectionLost(str(exc) if exc else "Redis closed the connection"))
 
     # Helpers.

@@ -148,10 +148,10 @@ class Feed:
         self._wake_lane()
         self._check_quiet()
 
-    def release_all(self) -> None:
-        """Stop what runs and give it back."""
+    def stop_all(self, reason: StopReason) -> None:
+        """Stop what runs: give it back, or have it counted as a crash, by the reason."""
         for attempt in list(self._attempts.values()):
-            self._stop(attempt, "drained")
+            self._stop(attempt, reason)
 
     async def quiet(self) -> None:
         """Wait until nothing runs and everything is settled; for after `stop_claiming`."""
@@ -376,7 +376,12 @@ class Feed:
 
     def _begin(self, attempt: Attempt) -> None:
         # Its job's name for whoever looks at the tasks; and making up one would take longer.
-        attempt.task = asyncio.Task(self._executor.run(attempt, self), loop=self._loop, name=attempt.claim.id)
+        attempt.task = asyncio.Task(
+            self._executor.run(attempt, self),
+            loop=self._loop,
+            name=attempt.claim.id,
+            context=self._executor.fresh_variables(),
+        )
 
     def end(self, attempt: Attempt, outcome: Outcome | None) -> None:
         """Settle what the attempt came to; the first word on it stands."""
@@ -395,7 +400,7 @@ class Feed:
             return
         if type(outcome) is not Completed or logger.isEnabledFor(logging.DEBUG):
             _log_outcome(attempt, outcome)
-        if attempt.context.has_news:
+        if attempt.context.has_news or (attempt.meter is not None and attempt in self._reporter.writing):
             # The last progress and checkpoint are refused once the outcome is accepted: they go first.
             self._reporter.add_last(attempt, outcome, then=self._settle_attempt)
         else:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
+from time import monotonic, time_ns
 
 from ..execution import Attempt, StopReason
 from ..handling import ProgressMeter
+from ..log import event
 from ..model import BrokerRefused, Outcome, ProgressUpdate
 from ..store import Broker
 from .guard import Refusals
@@ -23,6 +24,9 @@ _Then = Callable[[Attempt, Outcome], None]
 class Reporter:
     """Collects the news of one feed's attempts and writes them.
 
+    Attributes:
+        writing: the attempts whose news are being written.
+
     Args:
         stop: called for attempts that the reply says to stop.
     """
@@ -34,6 +38,7 @@ class Reporter:
         self._loop = asyncio.get_running_loop()
         self._refusals = Refusals("progress", space=space)
         self._attempts: dict[Attempt, None] = {}
+        self.writing: dict[Attempt, None] = {}
         self._last: list[tuple[Attempt, Outcome, _Then]] = []
         self._under_way: list[tuple[Attempt, Outcome, _Then]] = []
         self._something = asyncio.Event()
@@ -71,12 +76,16 @@ class Reporter:
         attempts, self._attempts = self._attempts, {}
         for attempt, _, _ in self._under_way:
             attempts[attempt] = None
-        now, now_ms = time.monotonic(), time.time_ns() // 1_000_000
+        self.writing = attempts
+        now, now_ms = monotonic(), time_ns() // 1_000_000
         updates = [
-            _update(attempt, now=now, now_ms=now_ms) for attempt in attempts if attempt.context.has_news
+            update
+            for attempt in attempts
+            if attempt.context.has_news and (update := _update(attempt, now=now, now_ms=now_ms)) is not None
         ]
         if updates:
             await self._write_updates(updates)
+        self.writing = {}
         ended, self._under_way = self._under_way, []
         for attempt, outcome, then in ended:
             then(attempt, outcome)
@@ -97,11 +106,16 @@ class Reporter:
             self._stop(job_id, "cancelled")
 
 
-def _update(attempt: Attempt, *, now: float, now_ms: int) -> ProgressUpdate:
-    news = attempt.context.take_news()
-    progress = None
-    if news.progress is not None:
+def _update(attempt: Attempt, *, now: float, now_ms: int) -> ProgressUpdate | None:
+    try:
+        # Also where there is no progress: who has one has said something.
         if attempt.meter is None:
             attempt.meter = ProgressMeter()
-        progress = attempt.meter.measure(news.progress, now=now, now_ms=now_ms)
+        news = attempt.context.take_news()
+        progress = None
+        if news.progress is not None:
+            progress = attempt.meter.measure(news.progress, now=now, now_ms=now_ms)
+    except Exception as error:  # whatever one attempt says, the others' news are written
+        event(logger, logging.ERROR, "progress.unreadable", exc_info=error, job=attempt.claim.id)
+        return None
     return ProgressUpdate(attempt.claim.id, attempt.claim.attempt, progress, news.checkpoint, news.log)

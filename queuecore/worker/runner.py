@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import logging
 import os
 import signal
@@ -20,10 +21,22 @@ from functools import partial
 from typing import Any, assert_never
 
 from .. import log
-from ..execution import Executor, PoolOptions, ProcessPool, Threads
+from ..execution import Executor, LoopWatch, PoolOptions, ProcessPool, StopReason, Threads
 from ..handling import Registry
-from ..model import RunnerInfo, parse_queues
-from ..processes import Channel, die_with_parent, receive_frame, send_frame
+from ..model import MAX_ERROR_CHARS, RunnerInfo, parse_queues, text_of
+from ..processes import (
+    Channel,
+    Home,
+    MemoryGauge,
+    Surroundings,
+    adopt_socket,
+    close_inherited,
+    die_with_parent,
+    ignore_signals,
+    receive_frame,
+    release_memory,
+    send_frame,
+)
 from ..store import Broker
 from .control import (
     Begun,
@@ -48,35 +61,42 @@ PULSE_SECONDS = 1.0
 RECONCILE_SECONDS = 30.0
 # How long the last outcomes may take to reach Redis at the end; what does not is recovered by others.
 LAST_CALL_SECONDS = 3.0
+MEMORY_KEPT = 16 * 1024**2  # bytes
 # Looking for garbage after every 700 new objects costs a busy runner a tenth of its time.
 GARBAGE_THRESHOLD = 50_000
 
 
 def main() -> None:
     """Serve the supervisor at the other end of the socket whose number is the only argument."""
-    sock = socket.socket(fileno=int(sys.argv[1]))
+    sock = adopt_socket(int(sys.argv[1]))
+    close_inherited(but=(sock.fileno(),))
     start = receive_frame(sock, from_supervisor)
     if not isinstance(start, Start):
         sys.exit(1)
     die_with_parent(start.parent_pid)
     # The supervisor decides when to stop, also when a terminal or an init system signals all of us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ignore_signals(signal.SIGINT, signal.SIGTERM)
+    # What handlers print is not to be lost with this process.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     options = start.options
     log.configure(level=options.log_level, format=options.log_format)
     sys.path[:] = options.search_path
     try:
         registry = Registry.load(options.handlers)
     except BaseException as error:
-        send_frame(sock, Unfit(str(error)))
+        send_frame(sock, Unfit(text_of(error)[:MAX_ERROR_CHARS]))
         raise
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
-    run_event_loop(_run_and_exit(Runner(start, registry), sock))
+    home = Home()
+    run_event_loop(_run_and_exit(Runner(start, registry, home), sock, home))
 
 
-async def _run_and_exit(runner: Runner, sock: socket.socket) -> None:
+async def _run_and_exit(runner: Runner, sock: socket.socket, home: Home) -> None:
+    home.guard()
+    LoopWatch(seized=sys.stderr).start()
     await runner.run(sock)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -97,17 +117,22 @@ def run_event_loop(main: Coroutine[Any, Any, None]) -> None:
 class Runner:
     """Serves its spaces until it is told to drain, its supervisor is gone, or it was given up."""
 
-    def __init__(self, start: Start, registry: Registry) -> None:
+    def __init__(self, start: Start, registry: Registry, home: Home) -> None:
         self._id = start.runner_id
         self._worker = start.worker
         self._options = start.options
         self._registry = registry
+        self._home = home
+        self._memory = MemoryGauge()
+        self._resident = self._memory.read().resident
+        self._surroundings = Surroundings()
         self._feeds: dict[str, Feed] = {}  # by space
         self._pools: list[ProcessPool] = []
         self._subscription = parse_queues(self._options.queues)
         self._drain = asyncio.Event()
         self._grace_ends: asyncio.TimerHandle | None = None
         self._grace_over = asyncio.Event()
+        self._left_over: StopReason = "drained"
 
     async def run(self, sock: socket.socket) -> None:
         """Claim and run jobs; returns when all are settled or given back."""
@@ -164,9 +189,10 @@ class Runner:
         executor = Executor(
             self._registry,
             processes=pool,
-            threads=Threads(),
+            threads=Threads(self._home),
             stop_grace=options.stop_grace,
             max_result_bytes=options.max_result_bytes,
+            home=self._home,
         )
         return Feed(
             broker,
@@ -227,17 +253,49 @@ class Runner:
                     longest_seconds=loop.time() - longest.accepted_at if longest else 0.0,
                 )
             )
-            self._recycle_if_worn()
+            if longest is None:
+                self._put_surroundings_back()
+                self._give_memory_back()
+            if not self._drain.is_set():
+                self._recycle_if_worn()
+                self._recycle_if_outgrown()
+
+    def _put_surroundings_back(self) -> None:
+        """Undo what a handler changed for all of this process, once nobody runs who may rely on it."""
+        try:
+            changed = self._surroundings.put_back()
+        except OSError as error:
+            changed = (str(error),)
+        if changed:
+            log.event(logger, logging.WARNING, "runner.changed", runner=self._id, what=", ".join(changed))
+
+    def _give_memory_back(self) -> None:
+        """Give back, while nobody waits for it, what jobs have needed and the allocator keeps."""
+        if self._memory.read().resident > self._resident + MEMORY_KEPT:
+            release_memory()
+            self._resident = self._memory.read().resident
 
     def _recycle_if_worn(self) -> None:
         """End, to be replaced, once code that could not be stopped is all that is left, or too much of it."""
-        if self._drain.is_set():
-            return
         stuck = sum(len(feed.left_behind) for feed in self._feeds.values())
         crowded = any(feed.crowded() for feed in self._feeds.values())
         busy = any(feed.running() for feed in self._feeds.values())
         if stuck and (crowded or not busy):
             log.event(logger, logging.WARNING, "runner.worn", runner=self._id, stuck=stuck)
+            self._begin_drain(self._options.grace)
+
+    def _recycle_if_outgrown(self) -> None:
+        """End, to be replaced, when memory is held that nothing gives back."""
+        limit = self._options.runner_memory_bytes
+        if not limit or self._memory.read().resident <= limit:
+            return
+        release_memory()
+        if (resident := self._memory.read().resident) > limit:
+            log.event(
+                logger, logging.WARNING, "runner.outgrown", runner=self._id, bytes=resident, limit=limit
+            )
+            # Given back unspent, whoever fills the memory would do so for ever.
+            self._left_over = "outgrown"
             self._begin_drain(self._options.grace)
 
     # Ending.
@@ -288,7 +346,7 @@ class Runner:
         over.cancel()
         if not quiet.done():
             for feed in self._feeds.values():
-                feed.release_all()
+                feed.stop_all(self._left_over)
             await asyncio.wait((quiet,), timeout=2 * self._options.stop_grace + LAST_CALL_SECONDS)
         if not quiet.done():
             quiet.cancel()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..handling import exit_phrase
 from ..model import WorkerOptions
-from ..processes import Channel, child_environment
+from ..processes import Channel, child_environment, end_session
 from .control import (
     Begun,
     Drain,
@@ -96,7 +96,7 @@ class RunnerProcess:
         started = cls(id, process)
         started._on_ready = on_ready
         started._channel = await Channel.open(
-            ours, from_runner, received=started._receive, closed=lambda: None
+            ours, from_runner, received=started._receive, closed=started._hang_up
         )
         # Not as arguments: every user of the machine can read those, and the URL has a password.
         started._channel.send(Start(id, worker, os.getpid(), options))
@@ -134,6 +134,8 @@ class RunnerProcess:
     async def wait(self) -> int:
         """Return the exit code, negative for a signal, once the runner is gone."""
         code = await self._process.wait()
+        # Its job processes, and what handlers have started.
+        end_session(self.pid)
         if self._channel is not None:
             self._channel.close()
         return code
@@ -146,6 +148,11 @@ class RunnerProcess:
     def reason(self) -> str:
         """Return why it is gone, as the end of a sentence."""
         return self.killed_for or exit_phrase(self._process.returncode or 0)
+
+    def _hang_up(self) -> None:
+        # What has no end to listen to is of no use, and what it sends next might be anything.
+        if self._channel is not None and self._channel.broken:
+            self.kill("sent what is no message")
 
     def _receive(self, message: FromRunner) -> None:
         self.heard_at = asyncio.get_running_loop().time()

@@ -33,6 +33,7 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "worker.processes": ("7", 7),
     "worker.slots": ("1", 1),
     "worker.threads": ("8", 8),
+    "worker.runner_memory_bytes": ("512MiB", 512 << 20),
     "worker.job_processes": ("9", 9),
     "worker.job_memory_bytes": ("256MiB", 256 << 20),
     "worker.job_recycle": ("5", 5),

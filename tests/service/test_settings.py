@@ -45,6 +45,7 @@ ELSEWHERE = {
     "auth.tokens": "test_status.py",
     "worker.handlers": "every test of this folder",
     "worker.grace": "test_shutdown.py",
+    "worker.runner_memory_bytes": "tests/faults/test_limits.py",
     "worker.job_recycle": "tests/worker",
     "jobs.retention_completed": "test_status.py",
     "jobs.retention_failed": "test_status.py",

@@ -141,6 +141,13 @@ async def report(ctx: JobContext, reports: int, pause: float = 0.0) -> None:
     ctx.log("done")
 
 
+@handler("test.say")
+async def say(ctx: JobContext, line: str, seconds: float) -> None:
+    """Log a line, and end a little later."""
+    ctx.log(line)
+    await asyncio.sleep(seconds)
+
+
 def _raise(how: str) -> Any:
     match how:
         case "permanent":

@@ -350,7 +350,7 @@ async def test_released_jobs_keep_their_checkpoint_and_spend_no_attempt(
     await eventually(lambda: _done(job, 3), "some steps are done")
 
     runner.feed.stop_claiming()
-    runner.feed.release_all()
+    runner.feed.stop_all("drained")
     await asyncio.wait_for(runner.feed.quiet(), 10)
 
     record = await job.record()
@@ -382,6 +382,46 @@ async def test_progress_is_written_seldom_and_never_falls_and_ends_with_the_last
     assert record.progress is not None
     assert (record.progress.done, record.progress.total) == (2000.0, 2000.0)
     assert record.progress.message == "row 2000"
+
+
+async def test_a_job_that_ends_while_its_news_are_written_waits_for_them(
+    queue: Queue, runner: Runner, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress, writing, go_on = runner.broker.claims.progress, asyncio.Event(), asyncio.Event()
+
+    async def write_slowly(*arguments: Any) -> Any:
+        writing.set()
+        await go_on.wait()
+        return await progress(*arguments)
+
+    monkeypatch.setattr(runner.broker.claims, "progress", write_slowly)
+    job = await queue.enqueue(registry["test.say"], line="hello", seconds=0.05)
+    await writing.wait()
+    await eventually(lambda: not runner.feed.running(), "it has ended")
+    await asyncio.sleep(0.05)  # for what is wrong to happen
+
+    assert (await job.record()).state is State.RUNNING
+    go_on.set()
+    await job.result(timeout=5)
+    assert await queue.inspector.jobs.log(job.id) == ["hello"]
+
+
+async def test_news_that_cannot_be_read_cost_no_other_job_its_own(
+    queue: Queue, runner: Runner, registry: Registry
+) -> None:
+    jobs = [await queue.enqueue(registry["test.say"], line=f"{n}", seconds=0.5) for n in range(2)]
+    for job in jobs:
+        await _begun(runner, job)
+    (attempt, *_) = [each for each in runner.feed.running() if each.claim.id == jobs[0].id]
+    # What no handler can do any more, since it is checked in the call.
+    context: Any = attempt.context
+    context._report, context._has_news = "nonsense", True
+    runner.feed.hear(context)
+
+    for job in jobs:
+        await job.result(timeout=5)
+
+    assert await queue.inspector.jobs.log(jobs[1].id) == ["1"]
 
 
 async def test_an_outcome_that_comes_after_recovery_is_refused(

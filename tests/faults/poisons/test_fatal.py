@@ -1,0 +1,31 @@
+"""What ends its runner ends its own job in the end, and no other."""
+
+import asyncio
+
+import pytest
+
+from queuecore import Job, JobFailed, Queue, Registry
+from tests.faults.poisons.conftest import StartWorker
+from tests.faults.poisons.handlers import FATAL, MODES
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("kind", FATAL)
+async def test_what_ends_its_runner_fails_and_the_innocent_complete(
+    queue: Queue, registry: Registry, start_worker: StartWorker, kind: str
+) -> None:
+    start_worker(processes=2)
+    innocent: list[Job[object]] = [
+        await queue.enqueue(registry[f"innocent.{mode}"], number=number, seconds=0.1)
+        for number in range(10)
+        for mode in MODES
+    ]
+    fatal = await queue.enqueue(FATAL[kind].handler)
+
+    with pytest.raises(JobFailed) as failed:
+        await asyncio.wait_for(fatal.result(timeout=60), 60)
+
+    assert failed.value.type == FATAL[kind].ends
+    for job in innocent:
+        await job.result(timeout=30)

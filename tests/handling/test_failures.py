@@ -1,0 +1,92 @@
+"""What an exception means, and what people read of it."""
+
+import errno
+
+import msgspec
+import pytest
+
+from queuecore import Permanent
+from queuecore.handling import (
+    describe,
+    encode_result,
+    forget_frames,
+    is_exhaustion,
+    process_broken,
+    process_died,
+    process_stopped,
+)
+
+
+def test_an_error_without_a_readable_text_is_recorded_nevertheless() -> None:
+    class Unreadable(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    record = describe(Unreadable()).error
+
+    assert record.title == "The job stopped with an unexpected error (Unreadable)."
+    assert "cannot be read" in record.detail
+
+
+def test_the_end_of_a_process_is_told_in_words() -> None:
+    assert process_died(-9).title == "The job's process was killed by signal 9 (out of memory?)."
+    assert process_died(-15).title == "The job's process was killed by signal 15 (SIGTERM)."
+    assert process_died(0).title == "The job's process ended by itself with exit code 0."
+
+
+def test_results_of_structs_are_stored() -> None:
+    class Count(msgspec.Struct):
+        rows: int
+
+    assert msgspec.msgpack.decode(encode_result(Count(3))) == {"rows": 3}
+
+
+def test_an_end_that_nobody_asked_for_is_told_in_words() -> None:
+    assert process_stopped().title == "The job's process was sent signal 15 (SIGTERM), not by its worker."
+    assert process_broken("sent what is no message").title == (
+        "The job's process sent what is no message and was killed."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "exhausted"),
+    [
+        (MemoryError(), True),
+        (OSError(errno.EMFILE, "Too many open files"), True),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
+        (OSError(errno.ENOENT, "No such file"), False),
+        (ValueError(), False),
+    ],
+)
+def test_what_earlier_jobs_may_have_used_up_is_told_from_the_rest(
+    error: BaseException, exhausted: bool
+) -> None:
+    assert is_exhaustion(error) is exhausted
+
+
+def test_frames_are_forgotten_in_all_of_a_tree_of_exceptions() -> None:
+    def tree() -> BaseException:
+        try:
+            try:
+                raise KeyError
+            except KeyError as error:
+                raise ExceptionGroup("all", [error, ValueError()]) from error
+        except ExceptionGroup as error:
+            error.__context__ = error  # a circle
+            return error
+
+    error = tree()
+    forget_frames(error)
+
+    assert isinstance(error, ExceptionGroup)
+    assert [error.__traceback__, *(each.__traceback__ for each in error.exceptions)] == [None] * 3
+
+
+def test_a_text_of_a_type_of_its_own_becomes_a_plain_one() -> None:
+    class Word(str):
+        def __str__(self) -> str:
+            return self
+
+    record = describe(Permanent(Word("title"), Word("detail"), type=Word("type"))).error
+
+    assert [type(text) for text in (record.title, record.detail, record.type)] == [str] * 3
