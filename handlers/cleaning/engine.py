@@ -148,7 +148,10 @@ class _Cleaning:
         """Make both passes and return what came out."""
         plans, most_rows = self._profile()
         drops_empty = self._options.drop_empty_columns and most_rows > 0
-        kept = [index for index, plan in enumerate(plans) if not (plan.empty and drops_empty)]
+        unknown = self._source.description.unknown
+        kept = [
+            index for index, plan in enumerate(plans) if not (plan.empty and drops_empty) or index in unknown
+        ]
         self._count_header(set(range(len(plans))).difference(kept))
         path = self._directory / f"cleaned.{self._output}"
         try:

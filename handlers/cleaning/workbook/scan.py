@@ -33,9 +33,11 @@ class Extent(msgspec.Struct, frozen=True):
     Attributes:
         cells: how many have a value.
         rows: how many rows have one.
-        last_row, last_column: the farthest that have one, from 1; 0 in an empty sheet.
+        last_row: the last of them, from 1; 0 in an empty sheet.
+        columns: the columns that have one, from 1.
         errors: the error cells, (row, column) from 1: "#N/A".
         unfinished: formulas whose value was never saved.
+        unfinished_columns: the columns that have such formulas.
         merged: merged ranges.
         too_many_errors: whether `errors` is not all of them.
     """
@@ -43,9 +45,10 @@ class Extent(msgspec.Struct, frozen=True):
     cells: int
     rows: int
     last_row: int
-    last_column: int
+    columns: tuple[int, ...]
     errors: dict[tuple[int, int], str]
     unfinished: int
+    unfinished_columns: frozenset[int]
     merged: int
     too_many_errors: bool
 
@@ -113,9 +116,10 @@ def scan_sheet(archive: Archive, sheet: Sheet, *, advance: Callable[[int], None]
         scan.cells,
         scan.rows,
         scan.last_row,
-        scan.last_column,
+        tuple(sorted(scan.used)),
         scan.errors,
         scan.unfinished,
+        frozenset(scan.unfinished_columns),
         scan.merged,
         scan.too_many_errors,
     )
@@ -126,13 +130,16 @@ class _Scan:
 
     def __init__(self) -> None:
         self.parser: Any = None
-        self.cells = self.rows = self.last_row = self.last_column = 0
+        self.cells = self.rows = self.last_row = 0
+        self.used: set[int] = set()
         self.unfinished = self.merged = 0
+        self.unfinished_columns: set[int] = set()
         self.errors: dict[tuple[int, int], str] = {}
         self.too_many_errors = False
         self._row = self._column = 0
         self._row_counted = 0
-        self._valued = self._formula = self._is_error = False
+        self._valued = self._formula = False
+        self._type = ""
         self._text: list[str] | None = None
         self._columns: dict[str, int] = {}
 
@@ -150,10 +157,10 @@ class _Scan:
                 if column is None:
                     column = self._columns[letters] = _column_number(reference)
                 self._column = column
-            self._is_error = attributes.get("t") == "e"
+            self._type = attributes.get("t", "")
         elif name in ("v", "is"):
             self._valued = True
-            if self._is_error and name == "v":
+            if name == "v" and (self._type == "e" or (self._formula and self._type != "str")):
                 self._text = []
                 self.parser.CharacterDataHandler = self._text.append
         elif name == "f":
@@ -170,6 +177,8 @@ class _Scan:
 
     def finish_cell(self) -> None:
         """Count the cell that was open; whether it has a value is known only when the next begins."""
+        if self._text is not None:
+            self._take_text("".join(self._text))
         if self._valued:
             self.cells += 1
             if self.cells > MAX_CELLS or self._column > MAX_COLUMNS:
@@ -178,18 +187,23 @@ class _Scan:
                 self._row_counted = self._row
                 self.rows += 1
                 self.last_row = max(self.last_row, self._row)
-            if self._column > self.last_column:
-                self.last_column = self._column
-            if self._text is not None:
-                self.parser.CharacterDataHandler = None
-                if len(self.errors) < _MOST_ERRORS:
-                    self.errors[self._row, self._column] = "".join(self._text)
-                else:
-                    self.too_many_errors = True
-                self._text = None
+            self.used.add(self._column)
         elif self._formula:
             self.unfinished += 1
-        self._valued = self._formula = self._is_error = False
+            self.unfinished_columns.add(self._column)
+        self._valued = self._formula = False
+        self._type = ""
+
+    def _take_text(self, text: str) -> None:
+        self._text = None
+        self.parser.CharacterDataHandler = None
+        if self._type != "e":
+            # Programs that do not calculate write an empty value; a formula may be an empty text, though.
+            self._valued = text != ""
+        elif len(self.errors) < _MOST_ERRORS:
+            self.errors[self._row, self._column] = text
+        else:
+            self.too_many_errors = True
 
 
 def _workbook_part(archive: Archive) -> str:
