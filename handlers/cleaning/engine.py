@@ -86,7 +86,7 @@ def clean_file(
     with _tuned_for_tables():
         kind = identify(path, name)
         steps = Steps(_WORKBOOK_STEPS if kind == "xlsx" else _TEXT_STEPS, report)
-        source = _open(path, kind, options, steps)
+        source = _open(path, kind, directory, options, steps)
         return _Cleaning(source, directory, name, options, steps).run()
 
 
@@ -104,7 +104,7 @@ def _tuned_for_tables() -> Iterator[None]:
             gc.enable()
 
 
-def _open(path: Path, kind: FileKind, options: CleaningOptions, steps: Steps) -> Source:
+def _open(path: Path, kind: FileKind, directory: Path, options: CleaningOptions, steps: Steps) -> Source:
     if kind == "text":
         steps.begin("looking at the file")
         steps.advance(0, 1, "bytes")
@@ -113,6 +113,7 @@ def _open(path: Path, kind: FileKind, options: CleaningOptions, steps: Steps) ->
     return WorkbookTable(
         path,
         options,
+        directory=directory,
         scanned=lambda done, total: steps.advance(done, total, "bytes"),
         reading=lambda: steps.begin("reading the sheet"),
     )

@@ -28,6 +28,7 @@ class WorkbookTable:
     """A sheet of a workbook as a source of batches.
 
     Args:
+        directory: where a copy may be written that libraries can read.
         scanned: called with bytes done and in all while the sheet is looked at.
         reading: called when the sheet is about to be loaded.
 
@@ -42,10 +43,19 @@ class WorkbookTable:
     unit = "rows"
 
     def __init__(
-        self, path: Path, options: CleaningOptions, *, scanned: Advance, reading: Callable[[], None]
+        self,
+        path: Path,
+        options: CleaningOptions,
+        *,
+        directory: Path,
+        scanned: Advance,
+        reading: Callable[[], None],
     ) -> None:
-        self._path = path
         archive = Archive(path)
+        if archive.has_foreign_names:
+            path = directory / "usual-names.xlsx"
+            archive.write_with_usual_names(path)
+            archive = Archive(path)
         self._archive = archive
         self._sheets = sheets = list_sheets(archive)
         self._verify_shared_parts()

@@ -9,13 +9,12 @@ from xml.parsers import expat
 import msgspec
 
 from handlers.cleaning.failures import CleaningError
-from handlers.cleaning.workbook.archive import Archive, damaged
+from handlers.cleaning.workbook.archive import SMALL_PART, Archive, damaged
 
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 MAX_CELLS = 100_000_000
 _MOST_ERRORS = 100_000
-_SMALL_PART = 16 << 20
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 
 
@@ -75,8 +74,8 @@ def list_sheets(archive: Archive) -> list[Sheet]:
 
     workbook = _workbook_part(archive)
     folder, _, base = workbook.rpartition("/")
-    _parse(archive.read(f"{folder}/_rels/{base}.rels", limit=_SMALL_PART), relationship)
-    _parse(archive.read(workbook, limit=_SMALL_PART), sheet)
+    _parse(archive.read(f"{folder}/_rels/{base}.rels", limit=SMALL_PART), relationship)
+    _parse(archive.read(workbook, limit=SMALL_PART), sheet)
     sheets = []
     for name, id, state in found:
         target = targets.get(id)
@@ -216,7 +215,7 @@ def _workbook_part(archive: Archive) -> str:
         if _local(name) == "Relationship" and attributes.get("Type", "").endswith("/officeDocument"):
             found.append(attributes.get("Target", "").lstrip("/"))
 
-    _parse(archive.read("_rels/.rels", limit=_SMALL_PART), relationship)
+    _parse(archive.read("_rels/.rels", limit=SMALL_PART), relationship)
     if not found or found[0] not in archive:
         raise damaged()
     return found[0]

@@ -325,6 +325,21 @@ def test_strict_workbooks_and_prefixed_names_are_read() -> None:
     assert clean(content, name="data.xlsx", output="csv").rows == [["a"], ["5"]]
 
 
+def test_part_names_with_backslashes_are_understood() -> None:
+    content = workbook([["a", "b"], ["x", 1]])
+    renamed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(renamed, "w") as target:
+        for part in source.namelist():
+            document = source.read(part)
+            if part.endswith(".rels"):
+                document = document.replace(b"worksheets/", b"worksheets\\")
+            target.writestr(part.replace("/", "\\"), document)
+
+    cleaned = clean(renamed.getvalue(), name="data.xlsx")
+
+    assert cleaned.content == clean(content, name="data.xlsx").content
+
+
 def test_the_same_table_gives_the_same_bytes_at_any_time() -> None:
     content = "a,b\n1,2026-01-05\n2,2026-01-06\n"
 
