@@ -20,7 +20,6 @@ from handlers.cleaning.report import (
     Sample,
     Steps,
     Tally,
-    list_names,
     shorten,
 )
 from handlers.cleaning.rules import (
@@ -32,6 +31,8 @@ from handlers.cleaning.rules import (
     SeenRows,
     Sifter,
     Tidier,
+    describe_doubts,
+    has_hollow_row,
     name_columns,
 )
 from handlers.cleaning.table import Batch, Source, Written
@@ -170,16 +171,29 @@ class _Cleaning:
         ]
         self._steps.begin("checking rows")
         rows = 0
+        # A row of nothing but marks would be empty without them, and gone the next time.
+        hollow = False
         for batch in self._source.batches():
             sifted = self._sifter.sift(batch, self._tidier.learn(batch))
-            for profile, cells in zip(profiles, sifted.columns, strict=True):
-                profile.learn(cells)
+            natives = sifted.natives or [None] * len(profiles)
+            for profile, cells, native in zip(profiles, sifted.columns, natives, strict=True):
+                profile.learn(cells, native)
+            if not hollow and any(profile.has_missing for profile in profiles):
+                hollow = has_hollow_row(sifted.columns)
             rows += len(sifted.rows)
             self._rows += len(sifted.rows) + sifted.blank + len(sifted.rejects)
             self._steps.advance(batch.done, self._source.total, self._source.unit)
-        return [
-            profile.plan(decimal=options.decimal, date_order=options.date_order) for profile in profiles
-        ], rows
+        plans = [
+            profile.plan(
+                decimal=options.decimal,
+                date_order=options.date_order,
+                empties_missing=options.empty_missing and not hollow,
+            )
+            for profile in profiles
+        ]
+        if self._output == "xlsx":
+            plans = [msgspec.structs.replace(plan, kind="text") if plan.fragile else plan for plan in plans]
+        return plans, rows
 
     def _write(self, path: Path, plans: list[ColumnPlan], kept: list[int], most_rows: int) -> None:
         names = [self._names[index] for index in kept]
@@ -298,16 +312,7 @@ class _Cleaning:
         )
 
     def _warn(self, columns: list[tuple[str, ColumnPlan]]) -> None:
-        if numbers := [name for name, plan in columns if plan.ambiguous == "number"]:
-            self._warnings.append(
-                f"The numbers in {list_names(numbers)} were left as they are: 1,234 could be 1234 or 1.234. "
-                "The option “decimal sign” settles it."
-            )
-        if dates := [name for name, plan in columns if plan.ambiguous == "date"]:
-            self._warnings.append(
-                f"The dates in {list_names(dates)} were left as they are: every one of them could be "
-                "day/month or month/day. The option “date order” settles it."
-            )
+        self._warnings += describe_doubts(columns, in_workbook=self._output == "xlsx")
         if self._rejected.count:
             self._warnings.append(
                 f"{self._rejected.count:,} rows could not be taken into the table; they are in rejected.csv "

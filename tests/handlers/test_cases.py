@@ -12,8 +12,6 @@ CASES = Path(__file__).parent / "cases"
 WRONG = {
     "15-pound-in-windows-1252": "letters are as likely beside a digit as elsewhere",
     "17-iso-8859-2": "the encoding is not known",
-    "23-number-column-with-na": "a mark of a missing value makes numbers a column of text",
-    "33-csv-to-xlsx-loses-zeros": "whatever can be a number is written as one",
 }
 
 

@@ -257,7 +257,7 @@ def _without_comments(rows: list[Record]) -> list[Record]:
         comments += 1
     widths = Counter(len(row.cells) for row in rows[comments:])
     width = max(widths, key=lambda each: (widths[each], each), default=1)
-    if width == 1:
+    if width == 1 or all(len(row.cells) == width for row in rows[:comments]):
         return rows
     kept = [row for row in rows[:comments] if len(row.cells) == width and not _COMMENT.match(row.cells[0])]
     if not kept and comments and len(rows[comments - 1].cells) == width:

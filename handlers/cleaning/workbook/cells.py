@@ -8,8 +8,12 @@ from typing import Any
 from handlers.cleaning.table import Native
 
 
-def convert(cells: Sequence[Any]) -> tuple[list[str], list[Native | None] | None]:
-    """Return the texts of some cells of a column or a row, and their native values if there are any."""
+def convert(cells: Sequence[Any], decimals: int = 0) -> tuple[list[str], list[Native | None] | None]:
+    """Return the texts of some cells of a column or a row, and their native values if there are any.
+
+    Args:
+        decimals: how many decimals their format shows, 0 where it shows as many as there are.
+    """
     kinds = set(map(type, cells))
     if kinds <= {str}:
         return list(cells), None
@@ -21,7 +25,7 @@ def convert(cells: Sequence[Any]) -> tuple[list[str], list[Native | None] | None
             texts.append(cell or "")
             natives.append(None)
         elif kind is float or kind is int:
-            texts.append(_number(cell))
+            texts.append(_number(cell, decimals))
             natives.append(cell)
         elif kind is bool:
             texts.append("TRUE" if cell else "FALSE")
@@ -32,7 +36,10 @@ def convert(cells: Sequence[Any]) -> tuple[list[str], list[Native | None] | None
     return texts, natives if any(native is not None for native in natives) else None
 
 
-def _number(value: float | int) -> str:
+def _number(value: float | int, decimals: int) -> str:
+    # As many decimals as people see, unless the number has more.
+    if decimals and float(text := f"{value:.{decimals}f}") == value:
+        return text
     # A spreadsheet shows 15 digits; the rest is noise of binary arithmetic, 0.1 + 0.2.
     if isinstance(value, int) or value.is_integer():
         return str(int(value)) if abs(value) < 1e15 else format(Decimal(repr(value)), "f")

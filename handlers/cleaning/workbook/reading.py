@@ -8,11 +8,13 @@ from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.options import CleaningOptions, HeaderChoice
 from handlers.cleaning.report import list_names
 from handlers.cleaning.rules import find_header
-from handlers.cleaning.table import Batch, Description, Native, Reject
+from handlers.cleaning.table import Batch, Description, Reject
 from handlers.cleaning.workbook.archive import MAX_SHARED_BYTES, Archive
 from handlers.cleaning.workbook.cells import convert
 from handlers.cleaning.workbook.rows import SheetRows
-from handlers.cleaning.workbook.scan import Extent, Sheet, list_sheets, scan_sheet
+from handlers.cleaning.workbook.scan import Extent, scan_sheet
+from handlers.cleaning.workbook.sheets import Sheet, list_sheets
+from handlers.cleaning.workbook.styles import list_decimals
 
 _BATCH_CELLS = 20_000
 _HEADER_ROWS = 50
@@ -64,6 +66,7 @@ class WorkbookTable:
         self.total = self.extent.last_row
         self._rows = SheetRows(path, self.sheet.name, self.extent, part_bytes=archive.size(self.sheet.part))
         self.width = len(self._rows.columns)
+        self._decimals = self._find_decimals()
         self._above: tuple[Reject, ...] = ()
         self.header: Sequence[str] = ()
         header_row, warnings = self._find_header(options.first_row_is_header)
@@ -90,12 +93,8 @@ class WorkbookTable:
             numbers = [number for number, _ in chunk]
             blank = numbers[-1] - expected + 1 - len(numbers)
             expected = numbers[-1] + 1
-            columns = []
-            natives: list[list[Native | None] | None] = []
-            for cells in zip(*(row for _, row in chunk), strict=True):
-                texts, native = convert(cells)
-                columns.append(texts)
-                natives.append(native)
+            read = list(map(convert, zip(*(row for _, row in chunk), strict=True), self._decimals))
+            columns, natives = [texts for texts, _ in read], [native for _, native in read]
             yield Batch(columns, numbers, natives, blank=blank, done=numbers[-1], may_be_untidy=True)
 
     def _verify_shared_parts(self) -> None:
@@ -141,6 +140,11 @@ class WorkbookTable:
                 return sheet, extent
         where = f"The sheet “{candidates[0].name}” is" if len(candidates) == 1 else "All visible sheets are"
         raise _empty(where, sheets)
+
+    def _find_decimals(self) -> list[int]:
+        """Return for each column how many decimals the format of all its numbers shows, else 0."""
+        by_style = dict(enumerate(list_decimals(self._archive)))
+        return [by_style.get(self.extent.styles.get(column, -1), 0) for column in self._rows.columns]
 
     def _find_header(self, choice: HeaderChoice) -> tuple[int, tuple[str, ...]]:
         """Find the header, what stands above it and where the rows begin; return its row, 0 without one."""

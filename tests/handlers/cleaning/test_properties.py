@@ -1,6 +1,7 @@
 """What holds for every table, tried with tables that nobody would think of."""
 
 import csv
+import datetime
 import io
 import re
 from typing import Any
@@ -276,8 +277,49 @@ def test_cleaning_a_cleaned_workbook_changes_nothing(rows: list[list[Any]]) -> N
         changes_nothing(first)
 
 
+@given(TABLES)
+@settings(thorough, max_examples=40)
+@example([["a"], ["1.10"], ["1.9"]])
+@example([["a"], ["1.50"], ["1.90"]])
+@example([["a"], ["10.000"], ["500"]])
+def test_a_table_by_way_of_a_workbook_is_clean(rows: list[list[str]]) -> None:
+    first = attempt(written(rows), delimiter="comma", output="xlsx")
+
+    if first is not None:
+        changes_nothing(first)
+
+
+@given(TABLES)
+@settings(thorough, max_examples=40)
+@example([["a", "b"], ["x", "1.10"], ["x", "1.9"]])
+@example([["a", "b"], ["x", "12.50"], ["x", "N/A"]])
+@example([["a", "b"], ["x", "10.000"], ["x", "500"]])
+@example([["1/2/2026"], ["31.12.2026"]])
+def test_a_workbook_holds_what_a_csv_holds(rows: list[list[str]]) -> None:
+    straight = attempt(written(rows), delimiter="comma", output="csv")
+    book = attempt(written(rows), delimiter="comma", output="xlsx")
+
+    if straight is None or book is None:
+        return
+    back = attempt(book.content, name=book.name, output="csv", escape_formulas=False)
+    assert back is not None
+    assert [[meaning(cell) for cell in row] for row in back.rows] == [
+        [meaning(cell) for cell in row] for row in straight.rows
+    ]
+
+
+def meaning(cell: str) -> str:
+    """Return a cell but for zeros at the end of a number, and a time of nothing but zeros."""
+    if re.fullmatch(r"-?\d+\.\d+", cell):
+        return str(float(cell))
+    if re.fullmatch(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", cell):
+        return datetime.datetime.fromisoformat(cell).isoformat()
+    return cell
+
+
 @given(SHEETS)
 @settings(thorough, max_examples=40)
+@example([["##", None], [False, False]])
 def test_a_workbook_by_way_of_csv_is_clean(rows: list[list[Any]]) -> None:
     first = attempt(book(rows), name="data.xlsx", output="csv")
 

@@ -95,6 +95,84 @@ def test_a_csv_gives_a_workbook() -> None:
     ]
 
 
+SAME_IN_WORKBOOKS = {
+    "versions": ["1.10", "1.9", "2.0"],
+    "thousands as Germans write them": ["10.000", "2.500", "1.234"],
+    "thousands and hundreds": ["10.000", "500", "1.234"],
+    "zeros of different length": ["0.50", "1.5"],
+    "leading zeros": ["007", "12"],
+    "more digits than a number has": ["1234567890123456", "1.5"],
+}
+NUMBERS_IN_WORKBOOKS = {
+    "prices": (["12.50", "3.99", "7.00"], [12.5, 3.99, 7], "0.00"),
+    "prices with thousands": (["1,234.50", "3.99"], [1234.5, 3.99], "0.00"),
+    "decimal commas": (["1,50", "2,25", ""], [1.5, 2.25, None], "0.00"),
+    "no zeros at the end": (["1.25", "1.5", "2"], [1.25, 1.5, 2], "General"),
+    "whole numbers": (["10", "200"], [10, 200], "General"),
+    "three decimals, one below one": (["0.250", "1.500"], [0.25, 1.5], "0.000"),
+    "three decimals, one above a thousand": (["1234.250", "1.500"], [1234.25, 1.5], "0.000"),
+    "zeros of different length with a thousands sign": (["1,234.50", "7"], [1234.5, 7], "General"),
+    "zeros of different length below zero": (["-1.50", "7"], [-1.5, 7], "General"),
+}
+
+
+def csv_of(cells: list[str]) -> str:
+    return "name,value\n" + "".join(f'x,"{cell}"\n' for cell in cells)
+
+
+@pytest.mark.parametrize("case", SAME_IN_WORKBOOKS)
+def test_numbers_that_would_change_in_a_workbook_are_texts_there(case: str) -> None:
+    cells = SAME_IN_WORKBOOKS[case]
+
+    cleaned = clean(csv_of(cells), output="xlsx")
+
+    assert [row[1] for row in cleaned.sheet[1:]] == cells
+    assert clean(cleaned.content, name=cleaned.name).content == cleaned.content
+    assert [row[1] for row in clean(cleaned.content, name=cleaned.name, output="csv").rows[1:]] == cells
+    told = any("written as texts" in warning and "value" in warning for warning in cleaned.warnings)
+    assert told == (case not in ("leading zeros", "more digits than a number has"))
+    assert clean(csv_of(cells)).warnings == ()
+
+
+@pytest.mark.parametrize("case", NUMBERS_IN_WORKBOOKS)
+def test_numbers_that_stay_the_same_in_a_workbook_are_numbers_there(case: str) -> None:
+    cells, numbers, pattern = NUMBERS_IN_WORKBOOKS[case]
+
+    cleaned = clean(csv_of(cells), output="xlsx")
+
+    sheet = openpyxl.load_workbook(io.BytesIO(cleaned.content)).worksheets[0]
+    assert [sheet.cell(row, 2).value for row in range(2, sheet.max_row + 1)] == numbers
+    assert sheet.cell(2, 2).number_format == pattern
+    assert cleaned.warnings == ()
+    assert clean(cleaned.content, name=cleaned.name).content == cleaned.content
+    if pattern != "General":
+        assert clean(cleaned.content, name=cleaned.name, output="csv").rows == clean(csv_of(cells)).rows
+
+
+def test_the_sender_makes_numbers_of_what_could_be_something_else() -> None:
+    versions = clean(csv_of(["1.10", "2.0"]), output="xlsx", decimal="point")
+    thousands = clean(csv_of(["10.000", "2.500"]), output="xlsx", decimal="comma")
+
+    assert [row[1] for row in versions.sheet[1:]] == [1.1, 2]
+    assert [row[1] for row in thousands.sheet[1:]] == [10000, 2500]
+    assert versions.warnings == thousands.warnings == ()
+
+
+def test_decimals_are_read_as_people_see_them_unless_there_are_more() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["a", "b", "c", "d"], [1.5, 1.5, 1.5, 1.5], [2, 2.125, 2, 2]):
+        sheet.append(row)
+    for column, pattern in enumerate(("0.00", "0.00", "0.0%", "#,##0.00"), start=1):
+        for number in (2, 3):
+            sheet.cell(number, column).number_format = pattern
+
+    cleaned = clean(save(book), name="data.xlsx", output="csv")
+
+    assert cleaned.rows[1:] == [["1.50", "1.50", "1.5", "1.50"], ["2.00", "2.125", "2", "2.00"]]
+
+
 def test_numbers_in_a_column_with_texts_stay_numbers() -> None:
     rows = [["name", "amount"], ["x", 5], ["y", "n/a"], ["z", 2.5], ["w", True], ["v", "5"]]
 
@@ -260,10 +338,10 @@ def test_columns_without_any_cell_are_not_read(columns: str, monkeypatch: pytest
     read = 0
     original = reading.convert
 
-    def counted(cells: Sequence[object]) -> object:
+    def counted(cells: Sequence[object], decimals: int = 0) -> object:
         nonlocal read
         read += len(cells)
-        return original(cells)
+        return original(cells, decimals)
 
     monkeypatch.setattr(reading, "convert", counted)
 
