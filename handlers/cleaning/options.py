@@ -16,6 +16,7 @@ EncodingName = Literal[
     "shift_jis",
     "euc-jp",
     "euc-kr",
+    "windows-874",
     "windows-1250",
     "windows-1251",
     "windows-1252",
@@ -25,6 +26,20 @@ EncodingName = Literal[
     "windows-1256",
     "windows-1257",
     "windows-1258",
+    "iso-8859-2",
+    "iso-8859-5",
+    "iso-8859-7",
+    "koi8-r",
+    "koi8-u",
+    "cp437",
+    "cp737",
+    "cp775",
+    "cp850",
+    "cp852",
+    "cp857",
+    "cp866",
+    "mac-roman",
+    "mac-cyrillic",
 ]
 DelimiterName = Literal["auto", "comma", "semicolon", "tab", "pipe", "space"]
 HeaderChoice = Literal["auto", "yes", "no"]
