@@ -2,9 +2,8 @@
 
 import csv
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import compress
 from pathlib import Path
 
 import msgspec
@@ -34,10 +33,11 @@ from handlers.cleaning.rules import (
     describe_doubts,
     has_hollow_row,
     name_columns,
+    without_duplicates,
 )
 from handlers.cleaning.table import Batch, Source, Written
 from handlers.cleaning.text import RejectedFile, TextTable, write_text
-from handlers.cleaning.values import SEPARATOR, tidy_cell
+from handlers.cleaning.values import tidy_cell
 from handlers.cleaning.workbook import ROWS_A_SHEET, WorkbookTable, write_workbook
 
 _TEXT_STEPS = (("looking at the file", 2), ("checking rows", 45), ("writing the result", 53))
@@ -227,7 +227,7 @@ class _Cleaning:
             natives = sifted.natives and [sifted.natives[index] for index in kept]
             written = Written([columns[index] for index in kept], natives)
             if seen is not None and sifted.rows:
-                written = self._without_duplicates(written, sifted.rows, seen)
+                written = without_duplicates(written, sifted.rows, seen, self._tally)
             self._written += len(written.columns[0])
             yield written
             self._steps.advance(self._read, self._rows, "rows")
@@ -245,23 +245,6 @@ class _Cleaning:
                 break
             shown = shorten(" | ".join(reject.cells))
             self._tally.sample("rejected", Sample(reject.row, before=shown, reason=reject.reason))
-
-    def _without_duplicates(self, written: Written, numbers: Sequence[int], seen: SeenRows) -> Written:
-        rows = list(map(SEPARATOR.join, zip(*written.columns, strict=True)))
-        new = seen.find_new(rows)
-        if all(new):
-            return written
-        self._tally.count("duplicates", len(new) - sum(new))
-        for number, row, is_new in zip(numbers, rows, new, strict=True):
-            if not self._tally.wants_samples("duplicates"):
-                break
-            if not is_new:
-                shown = shorten(row.replace(SEPARATOR, " | "))
-                self._tally.sample("duplicates", Sample(number, before=shown))
-        return Written(
-            [list(compress(cells, new)) for cells in written.columns],
-            written.natives and [cells and list(compress(cells, new)) for cells in written.natives],
-        )
 
     def _count_header(self, dropped: set[int]) -> None:
         row = self._source.description.header_row

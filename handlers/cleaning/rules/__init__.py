@@ -6,7 +6,7 @@ The first pass learns (`Tidier.learn`, `Sifter`, `ColumnProfile`), the second wr
 
 from handlers.cleaning.rules.columns import ColumnPlan, ColumnProfile
 from handlers.cleaning.rules.doubts import describe_doubts
-from handlers.cleaning.rules.duplicates import SeenRows
+from handlers.cleaning.rules.duplicates import SeenRows, without_duplicates
 from handlers.cleaning.rules.header import Header, find_header, names_columns
 from handlers.cleaning.rules.names import name_columns
 from handlers.cleaning.rules.repeats import HeaderRepeats
@@ -29,4 +29,5 @@ __all__ = [
     "has_hollow_row",
     "name_columns",
     "names_columns",
+    "without_duplicates",
 ]

@@ -6,8 +6,8 @@ from pathlib import Path
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.options import CleaningOptions
 from handlers.cleaning.table import Batch, Description, Reject
-from handlers.cleaning.text.dialect import find_layout
 from handlers.cleaning.text.encoding import Encoding, find_encoding
+from handlers.cleaning.text.layout import find_layout
 from handlers.cleaning.text.records import Cutter
 from handlers.cleaning.values import SEPARATOR, may_be_untidy
 

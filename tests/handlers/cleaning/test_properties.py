@@ -112,6 +112,7 @@ def changes_nothing(first: Outcome, **options: Any) -> None:
 @example([["a", "b", "x"], ["a", "b", ""], ["1", "2", ""]], {})
 @example([["["], ["a"]], {})
 @example([["", ",", ","]], {"output": "tsv"})
+@example([["x y"], ["1.5 2.5"], ["3.5 4.5"]], {})
 @example([["a", "b", "12345"], ["a", "b", "12,345.0"]], {})
 def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options: dict[str, Any]) -> None:
     first = attempt(written(rows), delimiter="comma", **options)
