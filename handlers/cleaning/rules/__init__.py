@@ -7,7 +7,7 @@ The first pass learns (`Tidier.learn`, `Sifter`, `ColumnProfile`), the second wr
 from handlers.cleaning.rules.columns import ColumnPlan, ColumnProfile
 from handlers.cleaning.rules.doubts import describe_doubts
 from handlers.cleaning.rules.duplicates import SeenRows, without_duplicates
-from handlers.cleaning.rules.header import Header, find_header, names_columns
+from handlers.cleaning.rules.header import Header, count_columns, find_header, names_columns
 from handlers.cleaning.rules.names import name_columns
 from handlers.cleaning.rules.repeats import HeaderRepeats
 from handlers.cleaning.rules.rewriting import Rewriter
@@ -24,6 +24,7 @@ __all__ = [
     "SeenRows",
     "Sifter",
     "Tidier",
+    "count_columns",
     "describe_doubts",
     "find_header",
     "has_hollow_row",

@@ -164,9 +164,12 @@ def _records(sample: str, dialect: Dialect, complete: bool) -> list[Record]:
     lines = _lines(sample, dialect)
     most_open = 0 if complete else len(sample) + 1
 
+    # Comments above the table may be many, and say nothing about it.
+    comments = next((index for index, line in enumerate(lines) if not line.startswith("#")), 0)
+
     def read(width: int) -> list[Record]:
         records = split(lines, dialect, width=width, most_open=most_open)
-        return [record for record in islice(records, SAMPLE_RECORDS) if record.kind != "open"]
+        return [record for record in islice(records, comments + SAMPLE_RECORDS) if record.kind != "open"]
 
     found = read(0)
     if sum(record.end - record.start for record in found) > len(found) or _count_odd(found):

@@ -1,13 +1,12 @@
 """Where the table of a text begins: what stands above its header, its columns, and what is no table."""
 
 import re
-from collections.abc import Sequence
 
 import msgspec
 
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.options import DELIMITERS, HeaderChoice
-from handlers.cleaning.rules import find_header
+from handlers.cleaning.rules import count_columns, find_header
 from handlers.cleaning.table import Reject
 from handlers.cleaning.text.dialect import Reading, find_reading, read_as
 from handlers.cleaning.text.splitting import Dialect
@@ -95,7 +94,7 @@ def _lay_out(reading: Reading, declared: int, has_header: HeaderChoice) -> Layou
     record = records[found.above]
     width = reading.width
     if found.named:
-        width = _count_columns(record.cells, rows[found.above + 1 :], width)
+        width = count_columns(record.cells, rows[found.above + 1 :], width)
     if width > MOST_COLUMNS:
         raise CleaningError(
             f"The table has {width:,} columns, and at most {MOST_COLUMNS:,} are read.",
@@ -118,19 +117,6 @@ def _lay_out(reading: Reading, declared: int, has_header: HeaderChoice) -> Layou
         short_width=reading.width if fills_up else 0,
         warnings=(*reading.warnings, *found.warnings),
     )
-
-
-def _count_columns(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
-    """Say how many columns a table has: without the empty cells that some programs add to every row."""
-    named = len(names)
-    while named > width and not names[named - 1].strip():
-        named -= 1
-    if named >= width:
-        return named
-    usual = [cells for cells in rows if len(cells) == width]
-    while named < width and not any(cells[width - 1].strip() for cells in usual):
-        width -= 1
-    return width
 
 
 def _refuse_documents(sample: str) -> None:

@@ -17,7 +17,7 @@ from handlers.cleaning.workbook.sheets import Sheet, list_sheets
 from handlers.cleaning.workbook.styles import list_decimals
 
 _BATCH_CELLS = 20_000
-_HEADER_ROWS = 50
+_HEADER_ROWS = 500
 _HEADER_CELLS = 100_000
 # A sheet is read as a rectangle, of which at least every fiftieth cell must be there once it is a large one.
 _MAX_CELLS_FOR_ONE = 50

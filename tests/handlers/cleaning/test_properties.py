@@ -76,6 +76,14 @@ OPTIONS = st.fixed_dictionaries(
 )
 RAW = st.lists(st.one_of(PIECES, st.sampled_from([",", ",", "\n", "\n", '"'])), max_size=60).map("".join)
 
+# Rows of different length, as titles, missing names and broken rows make them.
+RAGGED = st.builds(
+    lambda rows, delimiter, newline: newline.join(map(delimiter.join, rows)),
+    st.lists(st.lists(PIECES, max_size=4), max_size=8),
+    st.sampled_from([",", ";", "\t", " ", ", "]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+
 thorough = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -136,6 +144,16 @@ def test_cleaning_a_cleaned_mess_changes_nothing(text: str, delimiter: str) -> N
         changes_nothing(first)
 
 
+@given(RAGGED)
+@thorough
+@example(",-5\n,,\ufeff\n,-5,\n,a")
+def test_cleaning_cleaned_ragged_rows_changes_nothing(text: str) -> None:
+    first = attempt(text.encode("utf-8", "surrogateescape"))
+
+    if first is not None:
+        changes_nothing(first)
+
+
 @given(st.binary(max_size=200))
 @thorough
 def test_bytes_are_cleaned_or_refused_and_nothing_else(content: bytes) -> None:
@@ -161,7 +179,7 @@ def test_no_row_is_lost(text: str) -> None:
     )
 
 
-@given(RAW.map(lambda text: text.translate(dict.fromkeys(map(ord, "\"'\0\x85")))))
+@given(st.one_of(RAW, RAGGED).map(lambda text: text.translate(dict.fromkeys(map(ord, "\"'\0\x85")))))
 @thorough
 def test_every_line_without_quotes_is_the_header_a_row_or_a_rejected_row(text: str) -> None:
     cleaned = attempt(text.encode("utf-8", "surrogateescape"))
