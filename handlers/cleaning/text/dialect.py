@@ -168,14 +168,16 @@ def _records(sample: str, dialect: Dialect, complete: bool) -> list[Record]:
     comments = next((index for index, line in enumerate(lines) if not line.startswith("#")), 0)
 
     def read(width: int) -> list[Record]:
-        records = split(lines, dialect, width=width, most_open=most_open)
-        return [record for record in islice(records, comments + SAMPLE_RECORDS) if record.kind != "open"]
+        return list(
+            islice(split(lines, dialect, width=width, most_open=most_open), comments + SAMPLE_RECORDS)
+        )
 
     found = read(0)
-    if sum(record.end - record.start for record in found) > len(found) or _count_odd(found):
+    if any(record.kind != "row" or record.end - record.start > 1 for record in found):
         # Only who knows how wide rows are can tell a stray quote from a cell of many lines.
-        found = read(Counter(len(record.cells) for record in found).most_common(1)[0][0])
-    return found
+        widths = Counter(len(record.cells) for record in found if record.kind == "row")
+        found = read(max(widths, key=lambda each: (widths[each], each), default=0))
+    return [record for record in found if record.kind != "open"]
 
 
 def _without_comments(rows: list[Record]) -> list[Record]:

@@ -98,7 +98,9 @@ def may_be_thousands(shapes: Iterable[str], evidence: NumberEvidence) -> bool:
 
 def ends_in_zero(joined: str, mark: str) -> bool:
     """Whether a number with decimals ends in a zero, among many that have `mark` after each."""
-    return f"0{mark}" in joined and re.search(rf"[.,]\d*0{mark}", joined) is not None
+    if f"0{mark}" not in joined or not ("." in joined or "," in joined):
+        return False
+    return re.search(rf"[.,]\d*0{mark}", joined) is not None
 
 
 def rewrite_number(text: str, notation: Notation) -> str:
