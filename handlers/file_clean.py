@@ -87,6 +87,13 @@ def clean(
             description="31/12/2026 becomes 2026-12-31, where all cells of a column are dates.",
         ),
     ] = True,
+    empty_missing: Annotated[
+        bool,
+        Meta(
+            title="Empty marks of missing values",
+            description="N/A, NULL, NaN and dashes go where all else in a column is numbers or dates.",
+        ),
+    ] = True,
     decimal: Annotated[
         DecimalSign,
         Meta(
@@ -160,6 +167,7 @@ def clean(
         drop_empty_columns=drop_empty_columns,
         normalize_numbers=normalize_numbers,
         normalize_dates=normalize_dates,
+        empty_missing=empty_missing,
         decimal=decimal,
         date_order=date_order,
         escape_formulas=escape_formulas,

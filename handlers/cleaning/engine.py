@@ -2,9 +2,8 @@
 
 import csv
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import compress
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,6 @@ from handlers.cleaning.report import (
     Sample,
     Steps,
     Tally,
-    list_names,
     shorten,
 )
 from handlers.cleaning.rules import (
@@ -32,11 +30,14 @@ from handlers.cleaning.rules import (
     SeenRows,
     Sifter,
     Tidier,
+    describe_doubts,
+    has_hollow_row,
     name_columns,
+    without_duplicates,
 )
 from handlers.cleaning.table import Batch, Source, Written
 from handlers.cleaning.text import RejectedFile, TextTable, write_text
-from handlers.cleaning.values import SEPARATOR, tidy_cell
+from handlers.cleaning.values import tidy_cell
 from handlers.cleaning.workbook import ROWS_A_SHEET, WorkbookTable, write_workbook
 
 _TEXT_STEPS = (("looking at the file", 2), ("checking rows", 45), ("writing the result", 53))
@@ -86,7 +87,7 @@ def clean_file(
     with _tuned_for_tables():
         kind = identify(path, name)
         steps = Steps(_WORKBOOK_STEPS if kind == "xlsx" else _TEXT_STEPS, report)
-        source = _open(path, kind, options, steps)
+        source = _open(path, kind, directory, options, steps)
         return _Cleaning(source, directory, name, options, steps).run()
 
 
@@ -104,7 +105,7 @@ def _tuned_for_tables() -> Iterator[None]:
             gc.enable()
 
 
-def _open(path: Path, kind: FileKind, options: CleaningOptions, steps: Steps) -> Source:
+def _open(path: Path, kind: FileKind, directory: Path, options: CleaningOptions, steps: Steps) -> Source:
     if kind == "text":
         steps.begin("looking at the file")
         steps.advance(0, 1, "bytes")
@@ -113,6 +114,7 @@ def _open(path: Path, kind: FileKind, options: CleaningOptions, steps: Steps) ->
     return WorkbookTable(
         path,
         options,
+        directory=directory,
         scanned=lambda done, total: steps.advance(done, total, "bytes"),
         reading=lambda: steps.begin("reading the sheet"),
     )
@@ -148,7 +150,10 @@ class _Cleaning:
         """Make both passes and return what came out."""
         plans, most_rows = self._profile()
         drops_empty = self._options.drop_empty_columns and most_rows > 0
-        kept = [index for index, plan in enumerate(plans) if not (plan.empty and drops_empty)]
+        unknown = self._source.description.unknown
+        kept = [
+            index for index, plan in enumerate(plans) if not (plan.empty and drops_empty) or index in unknown
+        ]
         self._count_header(set(range(len(plans))).difference(kept))
         path = self._directory / f"cleaned.{self._output}"
         try:
@@ -166,16 +171,29 @@ class _Cleaning:
         ]
         self._steps.begin("checking rows")
         rows = 0
+        # A row of nothing but marks would be empty without them, and gone the next time.
+        hollow = False
         for batch in self._source.batches():
             sifted = self._sifter.sift(batch, self._tidier.learn(batch))
-            for profile, cells in zip(profiles, sifted.columns, strict=True):
-                profile.learn(cells)
+            natives = sifted.natives or [None] * len(profiles)
+            for profile, cells, native in zip(profiles, sifted.columns, natives, strict=True):
+                profile.learn(cells, native)
+            if not hollow and any(profile.has_missing for profile in profiles):
+                hollow = has_hollow_row(sifted.columns)
             rows += len(sifted.rows)
             self._rows += len(sifted.rows) + sifted.blank + len(sifted.rejects)
             self._steps.advance(batch.done, self._source.total, self._source.unit)
-        return [
-            profile.plan(decimal=options.decimal, date_order=options.date_order) for profile in profiles
-        ], rows
+        plans = [
+            profile.plan(
+                decimal=options.decimal,
+                date_order=options.date_order,
+                empties_missing=options.empty_missing and not hollow,
+            )
+            for profile in profiles
+        ]
+        if self._output == "xlsx":
+            plans = [msgspec.structs.replace(plan, kind="text") if plan.fragile else plan for plan in plans]
+        return plans, rows
 
     def _write(self, path: Path, plans: list[ColumnPlan], kept: list[int], most_rows: int) -> None:
         names = [self._names[index] for index in kept]
@@ -209,7 +227,7 @@ class _Cleaning:
             natives = sifted.natives and [sifted.natives[index] for index in kept]
             written = Written([columns[index] for index in kept], natives)
             if seen is not None and sifted.rows:
-                written = self._without_duplicates(written, sifted.rows, seen)
+                written = without_duplicates(written, sifted.rows, seen, self._tally)
             self._written += len(written.columns[0])
             yield written
             self._steps.advance(self._read, self._rows, "rows")
@@ -227,23 +245,6 @@ class _Cleaning:
                 break
             shown = shorten(" | ".join(reject.cells))
             self._tally.sample("rejected", Sample(reject.row, before=shown, reason=reject.reason))
-
-    def _without_duplicates(self, written: Written, numbers: Sequence[int], seen: SeenRows) -> Written:
-        rows = list(map(SEPARATOR.join, zip(*written.columns, strict=True)))
-        new = seen.find_new(rows)
-        if all(new):
-            return written
-        self._tally.count("duplicates", len(new) - sum(new))
-        for number, row, is_new in zip(numbers, rows, new, strict=True):
-            if not self._tally.wants_samples("duplicates"):
-                break
-            if not is_new:
-                shown = shorten(row.replace(SEPARATOR, " | "))
-                self._tally.sample("duplicates", Sample(number, before=shown))
-        return Written(
-            [list(compress(cells, new)) for cells in written.columns],
-            written.natives and [cells and list(compress(cells, new)) for cells in written.natives],
-        )
 
     def _count_header(self, dropped: set[int]) -> None:
         row = self._source.description.header_row
@@ -294,16 +295,7 @@ class _Cleaning:
         )
 
     def _warn(self, columns: list[tuple[str, ColumnPlan]]) -> None:
-        if numbers := [name for name, plan in columns if plan.ambiguous == "number"]:
-            self._warnings.append(
-                f"The numbers in {list_names(numbers)} were left as they are: 1,234 could be 1234 or 1.234. "
-                "The option “decimal sign” settles it."
-            )
-        if dates := [name for name, plan in columns if plan.ambiguous == "date"]:
-            self._warnings.append(
-                f"The dates in {list_names(dates)} were left as they are: every one of them could be "
-                "day/month or month/day. The option “date order” settles it."
-            )
+        self._warnings += describe_doubts(columns, in_workbook=self._output == "xlsx")
         if self._rejected.count:
             self._warnings.append(
                 f"{self._rejected.count:,} rows could not be taken into the table; they are in rejected.csv "

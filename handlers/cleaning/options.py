@@ -16,6 +16,7 @@ EncodingName = Literal[
     "shift_jis",
     "euc-jp",
     "euc-kr",
+    "windows-874",
     "windows-1250",
     "windows-1251",
     "windows-1252",
@@ -25,6 +26,20 @@ EncodingName = Literal[
     "windows-1256",
     "windows-1257",
     "windows-1258",
+    "iso-8859-2",
+    "iso-8859-5",
+    "iso-8859-7",
+    "koi8-r",
+    "koi8-u",
+    "cp437",
+    "cp737",
+    "cp775",
+    "cp850",
+    "cp852",
+    "cp857",
+    "cp866",
+    "mac-roman",
+    "mac-cyrillic",
 ]
 DelimiterName = Literal["auto", "comma", "semicolon", "tab", "pipe", "space"]
 HeaderChoice = Literal["auto", "yes", "no"]
@@ -48,6 +63,7 @@ class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
         drop_empty_columns: whether a column without any value is left out.
         normalize_numbers: whether a column that holds only numbers gets one form of number.
         normalize_dates: whether a column that holds only dates gets one form of date.
+        empty_missing: whether N/A and the like are emptied among numbers and dates.
         decimal: which sign divides a number where the column itself does not tell.
         date_order: which of 1/2/2026's numbers is the day where the column itself does not tell.
         escape_formulas: whether cells that a spreadsheet would run are made text.
@@ -63,6 +79,7 @@ class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
     drop_empty_columns: bool = True
     normalize_numbers: bool = True
     normalize_dates: bool = True
+    empty_missing: bool = True
     decimal: DecimalSign = "auto"
     date_order: DateOrder = "auto"
     escape_formulas: bool = True

@@ -8,32 +8,12 @@ import pytest
 from tests.handlers.cleaning.tables import clean
 
 CASES = Path(__file__).parent / "cases"
-# Not right yet, and why. A case that comes out right must be taken off this list.
-WRONG = {
-    "15-pound-in-windows-1252": "letters are as likely beside a digit as elsewhere",
-    "17-iso-8859-2": "the encoding is not known",
-    "23-number-column-with-na": "a mark of a missing value makes numbers a column of text",
-    "28-formulas-without-values": "an empty saved value counts as a value",
-    "31-backslash-part-names": "part names with backslashes are not understood",
-    "33-csv-to-xlsx-loses-zeros": "whatever can be a number is written as one",
-}
+EXPECTED = {path.name.partition(".expected.")[0]: path for path in sorted(CASES.glob("*.expected.*"))}
 
 
-def cases() -> list[object]:
-    """Every file with an expectation; those not right yet must fail."""
-    found = {path.name.partition(".expected.")[0]: path for path in sorted(CASES.glob("*.expected.*"))}
-    assert found.keys() >= WRONG.keys()
-    return [
-        pytest.param(
-            path, id=name, marks=[pytest.mark.xfail(strict=True, reason=WRONG[name])] if name in WRONG else []
-        )
-        for name, path in found.items()
-    ]
-
-
-@pytest.mark.parametrize("expected", cases())
-def test_a_file_comes_out_as_it_should(expected: Path) -> None:
-    name = expected.name.partition(".expected.")[0]
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_file_comes_out_as_it_should(name: str) -> None:
+    expected = EXPECTED[name]
     (source,) = (path for path in CASES.glob(f"{name}.*") if ".expected." not in path.name)
 
     if expected.suffix == ".json":

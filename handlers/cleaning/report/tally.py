@@ -17,6 +17,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("trim", "Spaces around the text removed", "cells"),
     ("text_formulas", 'Texts written as formulas (="007") taken as texts', "cells"),
     ("headers", "Column names made unique and complete", "cells"),
+    ("missing_values", "Marks of missing values emptied among numbers and dates", "cells"),
     ("numbers", "Numbers brought to one form", "cells"),
     ("dates", "Dates brought to one form", "cells"),
     ("formulas", "Cells made safe that a spreadsheet would run as formulas", "cells"),

@@ -5,12 +5,13 @@ The first pass learns (`Tidier.learn`, `Sifter`, `ColumnProfile`), the second wr
 """
 
 from handlers.cleaning.rules.columns import ColumnPlan, ColumnProfile
-from handlers.cleaning.rules.duplicates import SeenRows
-from handlers.cleaning.rules.header import Header, find_header, names_columns
+from handlers.cleaning.rules.doubts import describe_doubts
+from handlers.cleaning.rules.duplicates import SeenRows, without_duplicates
+from handlers.cleaning.rules.header import Header, count_columns, find_header, names_columns
 from handlers.cleaning.rules.names import name_columns
 from handlers.cleaning.rules.repeats import HeaderRepeats
 from handlers.cleaning.rules.rewriting import Rewriter
-from handlers.cleaning.rules.sifting import MOST_CHARACTERS_IN_XLSX_CELL, Sifter
+from handlers.cleaning.rules.sifting import MOST_CHARACTERS_IN_XLSX_CELL, Sifter, has_hollow_row
 from handlers.cleaning.rules.tidying import Tidier
 
 __all__ = [
@@ -23,7 +24,11 @@ __all__ = [
     "SeenRows",
     "Sifter",
     "Tidier",
+    "count_columns",
+    "describe_doubts",
     "find_header",
+    "has_hollow_row",
     "name_columns",
     "names_columns",
+    "without_duplicates",
 ]

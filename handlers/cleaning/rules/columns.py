@@ -5,13 +5,17 @@ from typing import Literal
 
 import msgspec
 
+from handlers.cleaning.table import Native
 from handlers.cleaning.values import (
+    MISSING,
     SEPARATOR,
     TO_SHAPE,
     Moment,
     Notation,
     NumberEvidence,
     Order,
+    count_decimals,
+    ends_in_zero,
     find_notation,
     find_order,
     has_time,
@@ -19,6 +23,7 @@ from handlers.cleaning.values import (
     is_iso_shape,
     is_number_shape,
     is_simple,
+    may_be_thousands,
     may_hold_formulas,
     read_moment,
 )
@@ -44,6 +49,9 @@ class ColumnPlan(msgspec.Struct, frozen=True):
         with_time: whether its dates carry a time of day.
         suspicious: whether a cell may start a formula.
         ambiguous: why a column of numbers or dates was left alone, empty if it was not.
+        missing: texts among its numbers or dates that stand for a missing value; they are emptied.
+        decimals: how many its numbers have, where zeros at their end would not be seen without a format.
+        fragile: why its numbers would be others in a workbook, so that they are written there as texts.
     """
 
     kind: Kind
@@ -53,7 +61,10 @@ class ColumnPlan(msgspec.Struct, frozen=True):
     order: Order | None = None
     with_time: bool = False
     suspicious: bool = False
-    ambiguous: str = ""
+    ambiguous: Literal["", "number", "date", "missing"] = ""
+    missing: frozenset[str] = frozenset()
+    decimals: int = 0
+    fragile: Literal["", "zeros", "thousands"] = ""
 
 
 class ColumnProfile:
@@ -63,6 +74,10 @@ class ColumnProfile:
         self.empty = True
         self._suspicious = False
         self._shapes: set[str] = set()
+        self._missing: set[str] = set()
+        # Of cells that are no numbers of a workbook already.
+        self._text_shapes: set[str] = set()
+        self._zeros = self._text_zeros = False
         self._candidate_number = numbers_wanted
         self._candidate_date = dates_wanted
         self._padded = self._zero_comma = self._zero_point = False
@@ -70,8 +85,13 @@ class ColumnProfile:
         self._orders: set[tuple[bool, bool, bool]] = set()
         self._ancient = False
 
-    def learn(self, cells: Sequence[str]) -> None:
-        """Take in some cells of the column, trimmed."""
+    @property
+    def has_missing(self) -> bool:
+        """Whether there are marks of missing values in what is numbers or dates so far."""
+        return bool(self._missing) and (self._candidate_number or self._candidate_date)
+
+    def learn(self, cells: Sequence[str], natives: Sequence[Native | None] | None = None) -> None:
+        """Take in some cells of the column, trimmed, and which of them are no texts in a workbook."""
         if self.empty and not any(cells):
             return
         self.empty = False
@@ -85,34 +105,50 @@ class ColumnProfile:
         if len(joined) > _LONGEST_SHAPE * (len(cells) + 8):
             self._candidate_number = self._candidate_date = False
             return
-        shapes = set(joined.translate(TO_SHAPE).split(SEPARATOR)) - self._shapes - {""}
-        if shapes:
-            self._learn_shapes(shapes)
+        shapes = set(joined.translate(TO_SHAPE).split(SEPARATOR)) - {""}
+        if new := shapes - self._shapes - self._missing:
+            self._learn_shapes(new)
         if self._candidate_number:
             self._learn_zeros(joined)
+            self._learn_what_workbooks_change(cells, joined, shapes, natives)
         if self._candidate_date:
             self._learn_moments(cells)
 
-    def plan(self, *, decimal: str, date_order: str) -> ColumnPlan:
+    def plan(self, *, decimal: str, date_order: str, empties_missing: bool) -> ColumnPlan:
         """Say what the column is, once all its cells are known."""
         plan = ColumnPlan("text", self.empty, suspicious=self._suspicious)
-        if self.empty:
+        if not self._shapes:
             return plan
-        if self._candidate_number:
-            evidence = NumberEvidence(self._padded, self._zero_comma, self._zero_point)
-            notation = find_notation(self._shapes, evidence, decimal=decimal)
-            if notation is not None:
-                return msgspec.structs.replace(
-                    plan,
-                    kind="number",
-                    notation=None if notation == "plain" else notation,
-                    simple=is_simple(self._shapes),
-                )
-            if decimal == "auto" and find_notation(self._shapes, evidence, decimal="point"):
-                return msgspec.structs.replace(plan, ambiguous="number")
-        if self._candidate_date:
-            return self._date_plan(plan, date_order)
-        return plan
+        found = self._number_plan(plan, decimal) if self._candidate_number else plan
+        if found is plan and self._candidate_date:
+            found = self._date_plan(plan, date_order)
+        if self._missing and found.kind != "text":
+            if not empties_missing:
+                return msgspec.structs.replace(plan, ambiguous="missing")
+            return msgspec.structs.replace(found, missing=frozenset(self._missing))
+        return found
+
+    def _number_plan(self, plan: ColumnPlan, decimal: str) -> ColumnPlan:
+        evidence = NumberEvidence(self._padded, self._zero_comma, self._zero_point)
+        notation = find_notation(self._shapes, evidence, decimal=decimal)
+        if notation is None:
+            is_open = decimal == "auto" and find_notation(self._shapes, evidence, decimal="point")
+            return msgspec.structs.replace(plan, ambiguous="number") if is_open else plan
+        decimals = count_decimals(self._shapes, notation)
+        fragile: Literal["", "zeros", "thousands"] = ""
+        if decimal == "auto" and notation == "plain":
+            if may_be_thousands(self._text_shapes, evidence):
+                fragile = "thousands"
+            elif self._text_zeros and not decimals and not any("-" in shape for shape in self._shapes):
+                fragile = "zeros"
+        return msgspec.structs.replace(
+            plan,
+            kind="number",
+            notation=None if notation == "plain" else notation,
+            simple=is_simple(self._shapes),
+            decimals=decimals if self._zeros else 0,
+            fragile=fragile,
+        )
 
     def _date_plan(self, plan: ColumnPlan, chosen: str) -> ColumnPlan:
         seen = [
@@ -132,6 +168,10 @@ class ColumnProfile:
         )
 
     def _learn_shapes(self, shapes: set[str]) -> None:
+        # They have no digits, so that they are their own shapes.
+        missing = shapes & MISSING
+        self._missing |= missing
+        shapes -= missing
         self._shapes |= shapes
         if len(self._shapes) > _MOST_SHAPES or any(len(shape) > _LONGEST_SHAPE for shape in shapes):
             self._candidate_number = self._candidate_date = False
@@ -161,8 +201,22 @@ class ColumnProfile:
                 self._candidate_number = False
                 return
 
+    def _learn_what_workbooks_change(
+        self, cells: Sequence[str], joined: str, shapes: set[str], natives: Sequence[Native | None] | None
+    ) -> None:
+        """Notice zeros and thousands that a number in a workbook does not have."""
+        if not self._zeros:
+            self._zeros = ends_in_zero(joined + SEPARATOR, SEPARATOR)
+        if natives is not None:
+            texts = [cell for cell, native in zip(cells, natives, strict=True) if native is None]
+            joined = SEPARATOR.join(["", *texts])
+            shapes = set(joined.translate(TO_SHAPE).split(SEPARATOR)) - {""}
+        self._text_shapes |= shapes - self._missing
+        if self._zeros and not self._text_zeros:
+            self._text_zeros = ends_in_zero(joined + SEPARATOR, SEPARATOR)
+
     def _learn_moments(self, cells: Sequence[str]) -> None:
-        unknown = set(cells) - self._moments.keys()
+        unknown = set(cells) - self._moments.keys() - self._missing
         unknown.discard("")
         if len(self._moments) > _MOST_MOMENTS_KEPT:
             self._moments.clear()

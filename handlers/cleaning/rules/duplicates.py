@@ -6,8 +6,13 @@ which does not happen. Past a number of rows the memory moves into an SQLite fil
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import compress
 from pathlib import Path
+
+from handlers.cleaning.report import Sample, Tally, shorten
+from handlers.cleaning.table import Written
+from handlers.cleaning.values import SEPARATOR
 
 MOST_IN_MEMORY = 800_000
 _KEYS_A_STATEMENT = 500
@@ -78,3 +83,25 @@ class SeenRows:
         self._database.execute("BEGIN")
         self._database.executemany("INSERT INTO seen VALUES (?)", ((key,) for key in sorted(self._seen)))
         self._seen.clear()
+
+
+def without_duplicates(written: Written, numbers: Sequence[int], seen: SeenRows, tally: Tally) -> Written:
+    """Return rows without those that were there before, and count these.
+
+    Args:
+        numbers: of the rows in the file.
+    """
+    rows = list(map(SEPARATOR.join, zip(*written.columns, strict=True)))
+    new = seen.find_new(rows)
+    if all(new):
+        return written
+    tally.count("duplicates", len(new) - sum(new))
+    for number, row, is_new in zip(numbers, rows, new, strict=True):
+        if not tally.wants_samples("duplicates"):
+            break
+        if not is_new:
+            tally.sample("duplicates", Sample(number, before=shorten(row.replace(SEPARATOR, " | "))))
+    return Written(
+        [list(compress(cells, new)) for cells in written.columns],
+        written.natives and [cells and list(compress(cells, new)) for cells in written.natives],
+    )

@@ -47,7 +47,7 @@ def find_header(rows: Sequence[Row], *, width: int, choice: HeaderChoice) -> Hea
         return Header(0, named=False)
     above = _count_titles(rows, width)
     names = list(map(tidy_name, rows[above]))
-    heard = _hear(names, _rows_heard(rows[above + 1 :], width, len(names)))
+    heard = _hear(names, _rows_heard(rows[above:], width))
     if choice == "auto" and heard.verdict == "data":
         looks = (
             f"The first row looks like data: {list_names(heard.doubts, most=3)} would name a column of such "
@@ -71,8 +71,27 @@ def find_header(rows: Sequence[Row], *, width: int, choice: HeaderChoice) -> Hea
 def names_columns(rows: Sequence[Row], *, width: int) -> bool:
     """Whether the first of some rows is a header beyond doubt: text above numbers, and nothing like data."""
     names = list(map(tidy_name, rows[0]))
-    heard = _hear(names, _rows_heard(rows[1:], width, len(names)))
+    heard = _hear(names, _rows_heard(rows, width))
     return heard.verdict == "names" and not heard.doubts
+
+
+def count_columns(names: Row, rows: Sequence[Row], width: int) -> int:
+    """Say how many columns a table has: without the empty cells that some programs add to every row.
+
+    Args:
+        names: the header row.
+        rows: those below it.
+        width: how many cells most of these have.
+    """
+    named = len(names)
+    while named > width and not names[named - 1].strip():
+        named -= 1
+    if named >= width:
+        return named
+    usual = [cells for cells in rows if len(cells) == width]
+    while named < width and not any(cells[width - 1].strip() for cells in usual):
+        width -= 1
+    return width
 
 
 def _count_titles(rows: Sequence[Row], width: int) -> int:
@@ -103,15 +122,15 @@ def _reach(row: Row) -> int:
     return next((len(row) - index for index, cell in enumerate(reversed(row)) if cell.strip()), 0)
 
 
-def _rows_heard(rows: Sequence[Row], width: int, named: int) -> Iterator[Row]:
-    """Yield the rows that will be rows of the table, as many as it takes."""
-    longest = max(width, named)
-    fitting = (
-        row
-        for row in rows
-        if (len(row) in (width, named) or (len(row) > longest and _reach(row) <= longest))
-        and _is_decoded(row)
-    )
+def _rows_heard(rows: Sequence[Row], width: int) -> Iterator[Row]:
+    """Yield the rows below the first that will be rows of the table, as many as it takes."""
+    names, below = rows[0], rows[1:]
+    columns = count_columns(names, below, width)
+
+    def fits(row: Row) -> bool:
+        return len(row) in (columns, min(width, columns)) or (len(row) > columns and _reach(row) <= columns)
+
+    fitting = (row for row in below if fits(row) and _is_decoded(row))
     return islice(fitting, max(2, min(_MOST_ROWS_HEARD, _MOST_CELLS_HEARD // width)))
 
 

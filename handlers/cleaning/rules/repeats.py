@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+from handlers.cleaning.values import MISSING
+
 
 class HeaderRepeats:
     """Finds rows that repeat the header, as tables pasted together have them.
 
     A row repeats it when at least two of its cells hold the name of their column and the others are empty.
-    Empty cells count for nothing, so that a column that is left out later changes nothing.
+    Empty cells count for nothing, so that a column that is left out later changes nothing; nor do marks of
+    missing values, which may be emptied.
 
     Args:
         headers: the header row as it was and as it is now; none where the table has no header.
@@ -24,7 +27,7 @@ class HeaderRepeats:
         """Return the indexes of such rows."""
         for names, cells in zip(self._names, columns, strict=False):
             # In a column without empty cells such a row has a name; mostly that settles it.
-            if "" not in cells:
+            if "" not in cells and MISSING.isdisjoint(cells):
                 if names.isdisjoint(cells):
                     return []
                 break
@@ -37,8 +40,8 @@ class HeaderRepeats:
     def _repeats(self, row: Sequence[str]) -> bool:
         found = 0
         for cell, names in zip(row, self._names, strict=True):
-            if cell:
-                if cell not in names:
-                    return False
+            if cell in names:
                 found += 1
+            elif cell and cell not in MISSING:
+                return False
         return found > 1

@@ -35,6 +35,10 @@ class Rewriter:
 
     def _column(self, index: int, rows: Sequence[int], cells: list[str]) -> list[str]:
         plan = self._plans[index]
+        if plan.missing:
+            filled = ["" if cell in plan.missing else cell for cell in cells]
+            self._tally.compare("missing_values", index, rows, cells, filled)
+            cells = filled
         if plan.notation is None and plan.order is None:
             if plan.suspicious and plan.kind == "text" and self._escape:
                 escaped = escape_formulas(cells)

@@ -5,6 +5,7 @@ from itertools import compress
 
 from handlers.cleaning.rules.repeats import HeaderRepeats
 from handlers.cleaning.table import Batch, Native, Reject
+from handlers.cleaning.values import MISSING
 
 MOST_CHARACTERS_IN_XLSX_CELL = 32_767
 
@@ -61,6 +62,16 @@ class Sifter:
                         f"has {length} characters in cell {number}, XLSX holds {self._most_characters - 1}"
                     )
                     drop[index] = Reject(batch.rows[index], reason, row)
+
+
+def has_hollow_row(columns: Sequence[Sequence[str]]) -> bool:
+    """Whether a row holds nothing but marks of missing values, so that it would be empty without them."""
+    hollow: Sequence[int] = range(len(columns[0])) if columns else range(0)
+    for cells in columns:
+        hollow = [index for index in hollow if not cells[index] or cells[index] in MISSING]
+        if not hollow:
+            return False
+    return True
 
 
 def _replace(

@@ -70,6 +70,7 @@ class Description(msgspec.Struct, frozen=True):
         delimiter: of a text file, one character; else empty.
         sheet: of a workbook, else empty.
         header_row: the number of the row with the names of the columns, 0 where there is none.
+        unknown: columns, from 0, with formulas whose value is not known; they stay even where they are empty.
         warnings: what the sender should know about how it is read.
     """
 
@@ -78,6 +79,7 @@ class Description(msgspec.Struct, frozen=True):
     encoding: str = ""
     delimiter: str = ""
     sheet: str = ""
+    unknown: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
 
 

@@ -1,7 +1,7 @@
 """Delimited text: which encoding and layout a file has, reading it in blocks, and writing it.
 
-`TextTable` is the source; `write_text` and `RejectedFile` write. Encodings are told apart by `alphabets`, the
-layout is found by `dialect`, and `records` cuts rows.
+`TextTable` is the source; `write_text` and `RejectedFile` write. `encoding` finds what bytes mean, `layout`
+finds the delimiter and the header, and `records` cuts the rows.
 """
 
 from handlers.cleaning.text.reading import TextTable

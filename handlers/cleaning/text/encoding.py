@@ -5,16 +5,14 @@ only then the legacy encodings, which are told apart by how likely the text is t
 """
 
 import codecs
-import functools
 import math
-from collections import Counter
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from handlers.cleaning.failures import CleaningError
-from handlers.cleaning.text import alphabets
+from handlers.cleaning.text import likelihood
 
 SAMPLE_BYTES = 256 * 1024
 # Enough lines with bytes outside ASCII to be sure; the whole file is searched for them.
@@ -32,8 +30,18 @@ CODECS = {
     "shift_jis": "cp932",
     "euc-jp": "euc_jp",
     "euc-kr": "cp949",
-    **{f"windows-{number}": f"cp{number}" for number in range(1250, 1259)},
+    **{f"windows-{number}": f"cp{number}" for number in (874, *range(1250, 1259))},
+    "iso-8859-2": "iso8859_2",
+    "iso-8859-5": "iso8859_5",
+    "iso-8859-7": "iso8859_7",
+    "koi8-r": "koi8_r",
+    "koi8-u": "koi8_u",
+    **{f"cp{number}": f"cp{number}" for number in (437, 737, 775, 850, 852, 857, 866)},
+    "mac-roman": "mac_roman",
+    "mac-cyrillic": "mac_cyrillic",
 }
+# A text that is likelier by this factor, as a logarithm, is taken for the right one without a word.
+_SURE = 8.0
 _NAMES = {codec: name for name, codec in CODECS.items() if name != "utf-16"}
 
 # Control characters that text has few of: not tab, line ends, form feed, escape and the end mark of DOS.
@@ -117,10 +125,14 @@ def guess_encoding(evidence: bytes) -> Encoding:
     # Some broken bytes in a UTF-8 file reject their rows; they do not make the file something else.
     if not wrong or right > 4 * wrong:
         return Encoding("utf-8", "utf-8")
-    scores = sorted(((_score(evidence, codec), codec) for codec in _candidates()), key=lambda pair: -pair[0])
-    (best, codec), (second, other) = scores[0], scores[1]
-    alike = evidence.decode(codec, "replace") == evidence.decode(other, "replace")
-    return Encoding(codec, _NAMES[codec], sure=alike or best - second > 8)
+    ratings = sorted(((likelihood.rate(evidence, codec), codec) for codec in likelihood.CODECS), reverse=True)
+    best, codec = ratings[0]
+    meant = evidence.decode(codec, "replace")
+    # Encodings that give the same text are no rivals.
+    rival = next(
+        (rating for rating, other in ratings if evidence.decode(other, "replace") != meant), -math.inf
+    )
+    return Encoding(codec, _NAMES[codec], sure=best - rival > _SURE)
 
 
 def _by_mark(head: bytes) -> Encoding | None:
@@ -171,116 +183,3 @@ def _gather_evidence(file: BinaryIO, head: bytes) -> bytes:
     if size < EVIDENCE_BYTES and not rest.isascii():
         lines.append(rest[:EVIDENCE_BYTES])
     return b"\n".join(lines)
-
-
-@functools.cache
-def _candidates() -> dict[str, tuple[dict[str, float], ...]]:
-    """For each codec, one table of log probabilities for each language that is written in it."""
-    tables: dict[str, tuple[dict[str, float], ...]] = {
-        "gb18030": (_ideographs(alphabets.HAN_SIMPLIFIED),),
-        "cp950": (_ideographs(alphabets.HAN_TRADITIONAL),),
-        "cp932": (_ideographs(alphabets.KANJI, alphabets.KANA),),
-        "euc_jp": (_ideographs(alphabets.KANJI, alphabets.KANA),),
-        "cp949": (_ideographs(alphabets.HANGUL),),
-    }
-    for codec, letters in alphabets.ALPHABETS:
-        tables[codec] = (*tables.get(codec, ()), _letters(letters))
-    return tables
-
-
-def _ideographs(common: str, syllables: str = "") -> dict[str, float]:
-    # Zipf: the n-th most frequent character is about n times rarer than the first.
-    table = dict.fromkeys(alphabets.EAST_ASIAN_MARKS, -6.0)
-    distinct = "".join(dict.fromkeys(common))
-    table.update((character, -4.5 - 0.5 * math.log(rank + 1)) for rank, character in enumerate(distinct))
-    table.update((character, -4.0 - 0.45 * math.log(rank + 1)) for rank, character in enumerate(syllables))
-    return table
-
-
-def _letters(common: str) -> dict[str, float]:
-    table = dict.fromkeys(alphabets.TYPOGRAPHY, -6.0)
-    table.update((character, -1.5 - 0.7 * math.log(rank + 1)) for rank, character in enumerate(common))
-    return table
-
-
-def _score(evidence: bytes, codec: str) -> float:
-    text = evidence.decode(codec, "surrogateescape")
-    counts = Counter(character for character in text if character > "\x7f")
-    languages = _candidates()[codec]
-    is_wide = not codec.startswith("cp125")
-    unknown = {character: _rarity(character, codec) for character in counts} if is_wide else {}
-    best = max(
-        sum(
-            number * (table.get(character) or unknown.get(character) or _odd_letter(character))
-            for character, number in counts.items()
-        )
-        for table in languages
-    )
-    best += _PRIORS.get(codec, 0.0)
-    return best if is_wide else best - _misfits(text, codec)
-
-
-_PRIORS = {"cp1252": 0.5, "cp1257": -1.0, "cp1258": -3.0, "euc_jp": -1.0, "cp950": -0.5}
-_LATIN = ("cp1250", "cp1252", "cp1254", "cp1257", "cp1258")
-
-
-def _rarity(character: str, codec: str) -> float:
-    """Log probability of a character that is not among the common ones of an East Asian encoding."""
-    if "\ud800" <= character <= "\udfff":
-        return -25.0
-    if "\uff61" <= character <= "\uff9f":
-        return -5.0 if codec in ("cp932", "euc_jp") else -14.0
-    if "\ue000" <= character <= "\uf8ff":
-        return -22.0
-    try:
-        code = character.encode(codec)
-    except UnicodeEncodeError:
-        return -25.0
-    if len(code) != 2:
-        return -17.0
-    lead, trail = code
-    match codec:
-        case "gb18030":
-            if trail < 0xA1 or lead < 0xA1:
-                return -18.0
-            return -11.0 if 0xB0 <= lead <= 0xD7 else -14.0
-        case "cp950":
-            return -11.0 if 0xA4 <= lead <= 0xC6 else -14.0
-        case "cp932":
-            return -11.0 if 0x88 <= lead <= 0x97 else -15.0
-        case "euc_jp":
-            return -11.0 if 0xB0 <= lead <= 0xCF else -15.0
-        case _:
-            if lead < 0xA1 or trail < 0xA1:
-                return -16.0
-            return -9.5 if 0xB0 <= lead <= 0xC8 else -15.0
-
-
-def _odd_letter(character: str) -> float:
-    if "\ud800" <= character <= "\udfff":
-        return -25.0
-    return -9.0 if character.isalpha() else -11.0
-
-
-def _misfits(text: str, codec: str) -> float:
-    """How often letters stand beside letters that they never stand beside in a real word."""
-    penalty = 0.0
-    before = " "
-    run = 0
-    latin = codec in _LATIN
-    for character in text:
-        if character <= "\x7f":
-            if not latin and run and character.isalpha():
-                penalty += 4.0
-            run = 0
-        else:
-            if character.isalpha():
-                run += 1
-                if latin and run > 2:
-                    penalty += 4.0
-                if not latin and run == 1 and before <= "\x7f" and before.isalpha():
-                    penalty += 4.0
-            if character.isupper() and before.islower():
-                penalty += 4.0
-        before = character
-    return penalty

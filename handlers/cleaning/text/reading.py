@@ -1,19 +1,21 @@
 """Reads a delimited text file as batches of rows, a block at a time, in little memory."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.options import CleaningOptions
 from handlers.cleaning.table import Batch, Description, Reject
-from handlers.cleaning.text.dialect import find_layout
 from handlers.cleaning.text.encoding import Encoding, find_encoding
+from handlers.cleaning.text.layout import find_layout
 from handlers.cleaning.text.records import Cutter
 from handlers.cleaning.values import SEPARATOR, may_be_untidy
 
 # Small enough that a block's cells stay in the processor's cache while they are worked on.
 BLOCK_BYTES = 128 * 1024
 _SAMPLE_BYTES = 512 * 1024
+_A_LINE = re.compile(r"^[^#\n][^\n]*\n", re.MULTILINE)
 _MOST_LINE_BYTES = 64 * 1024 * 1024
 # Control characters, and what letters of Windows-1252 and byte order marks begin with in UTF-8.
 _UNTIDY = bytes([*range(9), 11, 12, *range(14, 32), 127, 0xC2, 0xEF])
@@ -111,10 +113,12 @@ class TextTable:
             if "\n" not in text and "\r" in text.rstrip("\r"):
                 self._newline = b"\r"
                 text = text.replace("\r", "\n")
-            # A header of thousands of columns, or a cell of megabytes, is longer than a sample.
-            while "\n" not in text and len(raw) < _MOST_LINE_BYTES and (more := file.read(len(raw))):
+            # A header of thousands of columns, a cell of megabytes or comments may be longer than a sample.
+            while not _A_LINE.search(text) and len(raw) < _MOST_LINE_BYTES and (more := file.read(len(raw))):
                 raw += more
                 text, _ = _decode(raw, self.encoding.codec)
+                if self._newline == b"\r":
+                    text = text.replace("\r", "\n")
             complete = not file.read(1)
         return text, complete
 

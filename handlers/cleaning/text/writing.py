@@ -26,7 +26,11 @@ def write_text(
         mark: whether the file starts with a byte order mark.
     """
     with path.open("w", encoding="utf-8-sig" if mark else "utf-8", newline="") as file:
-        file.write(delimiter.join(_quote([name])[0] for name in header) + "\n")
+        names = [_quote([name])[0] for name in header]
+        if len(names) == 1 and " " in names[0] and not names[0].startswith('"'):
+            # Without a delimiter in the file, the spaces in a name could be taken for one.
+            names = [f'"{names[0]}"']
+        file.write(delimiter.join(names) + "\n")
         for batch in batches:
             if batch.columns and batch.columns[0]:
                 quoted = [_quote(cells) for cells in batch.columns]

@@ -28,24 +28,31 @@ from handlers.cleaning.values.dates import (
 )
 from handlers.cleaning.values.formulas import escape_formula, escape_formulas, may_hold_formulas
 from handlers.cleaning.values.kinds import kind_of, whole_number
+from handlers.cleaning.values.missing import MISSING
 from handlers.cleaning.values.numbers import (
     TO_SHAPE,
     Notation,
     NumberEvidence,
+    count_decimals,
+    ends_in_zero,
     find_notation,
     is_number_shape,
     is_simple,
+    may_be_thousands,
     rewrite_number,
     rewrite_simple,
 )
 
 __all__ = [
+    "MISSING",
     "SEPARATOR",
     "TO_SHAPE",
     "Moment",
     "Notation",
     "NumberEvidence",
     "Order",
+    "count_decimals",
+    "ends_in_zero",
     "escape_formula",
     "escape_formulas",
     "even_breaks",
@@ -59,6 +66,7 @@ __all__ = [
     "is_number_shape",
     "is_simple",
     "kind_of",
+    "may_be_thousands",
     "may_be_untidy",
     "may_hold_formulas",
     "read_moment",

@@ -28,6 +28,8 @@ _SPACED_COMMA = re.compile(rf"9{{1,3}}([{_SPACES}'’]9{{3}})+(,9+)?|9+(,9+)?")
 # One comma before exactly three digits: 1,234 is read as 1234 here and as 1.234 there.
 _EITHER = re.compile(r"9{1,3},9{3}")
 
+_THOUSANDS = re.compile(r"9{1,3}(\.9{3})?")
+
 Notation = Literal["plain", "point", "comma", "spaced point", "spaced comma"]
 
 
@@ -75,6 +77,30 @@ def find_notation(shapes: Iterable[str], evidence: NumberEvidence, *, decimal: s
     if notation == "plain" and (signs - {"-"} or any(part["after"] for part in found)):
         return "point"
     return notation
+
+
+def count_decimals(shapes: Iterable[str], notation: Notation) -> int:
+    """Say how many decimals every number of a column has, 0 where they have none or not as many."""
+    sign = "," if notation in ("comma", "spaced comma") else "."
+    counts = {len(shape.rstrip("-").partition(sign)[2]) for shape in shapes}
+    return counts.pop() if len(counts) == 1 else 0
+
+
+def may_be_thousands(shapes: Iterable[str], evidence: NumberEvidence) -> bool:
+    """Whether plain numbers such as 10.000 could be thousands as Germans write them."""
+    bodies = {shape.strip(f"+-{_MINUS}") for shape in shapes}
+    return (
+        any("." in body for body in bodies)
+        and all(_THOUSANDS.fullmatch(body) for body in bodies)
+        and not evidence.zero_point
+    )
+
+
+def ends_in_zero(joined: str, mark: str) -> bool:
+    """Whether a number with decimals ends in a zero, among many that have `mark` after each."""
+    if f"0{mark}" not in joined or not ("." in joined or "," in joined):
+        return False
+    return re.search(rf"[.,]\d*0{mark}", joined) is not None
 
 
 def rewrite_number(text: str, notation: Notation) -> str:

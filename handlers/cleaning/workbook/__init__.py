@@ -6,7 +6,8 @@ sheet holds from a stream of XML; only then does `reading` let a library near th
 
 from handlers.cleaning.workbook.archive import Archive, protected
 from handlers.cleaning.workbook.reading import WorkbookTable
-from handlers.cleaning.workbook.scan import list_sheets, scan_sheet
+from handlers.cleaning.workbook.scan import scan_sheet
+from handlers.cleaning.workbook.sheets import list_sheets
 from handlers.cleaning.workbook.writing import ROWS_A_SHEET, write_workbook
 
 __all__ = [

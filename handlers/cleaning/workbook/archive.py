@@ -5,6 +5,7 @@ have two cells so far apart that a library that fills the space between them tak
 here trusts a size that the file states.
 """
 
+import re
 import struct
 import zipfile
 import zlib
@@ -21,6 +22,9 @@ MAX_RATIO = 100  # as Apache POI's smallest inflate ratio of 0.01
 _RATIO_COUNTS_FROM = 4 << 20
 
 _CHUNK = 256 * 1024
+SMALL_PART = 16 << 20  # what a part may have that is read as a whole
+_CONTENT_TYPES = "[content_types].xml"
+_NAME_IN_XML = re.compile(rb'(?:Target|PartName)="[^"]*"')
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 
 
@@ -40,7 +44,7 @@ class Archive:
         except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, OSError, ValueError) as error:
             raise damaged() from error
         self._check(entries)
-        self._entries = {entry.filename.lstrip("/").casefold(): entry for entry in entries}
+        self._entries = {_part_name(entry).casefold(): entry for entry in entries}
         if not any(name.startswith("xl/") for name in self._entries):
             raise _other_kind(set(self._entries))
         if "xl/workbook.bin" in self._entries:
@@ -95,6 +99,27 @@ class Archive:
         if size != entry.file_size or checksum != entry.CRC:
             raise damaged()
 
+    @property
+    def has_foreign_names(self) -> bool:
+        """Whether parts have names that Excel understands and other programs do not: `xl\\workbook.xml`."""
+        return any("\\" in entry.filename for entry in self._entries.values())
+
+    def write_with_usual_names(self, path: Path) -> None:
+        """Write the same workbook with the usual names of its parts.
+
+        Raises:
+            CleaningError: a part is damaged or larger than stated.
+        """
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+            for name, entry in self._entries.items():
+                with target.open(_part_name(entry), "w", force_zip64=True) as part:
+                    if name.endswith(".rels") or name == _CONTENT_TYPES:
+                        document = self.read(name, limit=SMALL_PART)
+                        part.write(_NAME_IN_XML.sub(lambda found: found[0].replace(b"\\", b"/"), document))
+                        continue
+                    for piece in self.stream(name):
+                        part.write(piece)
+
     def verify(self, name: str) -> None:
         """Unpack a part once, so that a library that trusts its size can be given the file.
 
@@ -134,7 +159,7 @@ class Archive:
     def _check(self, entries: list[zipfile.ZipInfo]) -> None:
         if len(entries) > MAX_PARTS:
             raise _bomb()
-        names = {entry.filename.lstrip("/").casefold() for entry in entries}
+        names = {_part_name(entry).casefold() for entry in entries}
         if len(names) != len(entries):
             raise damaged()
         unpacked = 0
@@ -153,6 +178,11 @@ class Archive:
                 raise _bomb()
         if unpacked > MAX_UNPACKED_BYTES:
             raise _bomb()
+
+
+def _part_name(entry: zipfile.ZipInfo) -> str:
+    """Return the name of a part with slashes, whatever program wrote the archive."""
+    return entry.filename.replace("\\", "/").lstrip("/")
 
 
 def _check_directory(path: Path) -> None:

@@ -1,6 +1,5 @@
-"""Learns what a workbook holds by reading its XML as a stream: sheets, extents, error cells, formulas."""
+"""Learns what a sheet holds by reading its XML as a stream: extents, error cells, formulas, formats."""
 
-import posixpath
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,21 +9,15 @@ import msgspec
 
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.workbook.archive import Archive, damaged
+from handlers.cleaning.workbook.sheets import Sheet
+from handlers.cleaning.workbook.xml import local_name, new_parser
 
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 MAX_CELLS = 100_000_000
 _MOST_ERRORS = 100_000
-_SMALL_PART = 16 << 20
+_MIXED = "mixed"
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
-
-
-class Sheet(msgspec.Struct, frozen=True):
-    """A sheet of a workbook: its name, its part of the archive, and whether people see it."""
-
-    name: str
-    part: str
-    visible: bool
 
 
 class Extent(msgspec.Struct, frozen=True):
@@ -33,9 +26,12 @@ class Extent(msgspec.Struct, frozen=True):
     Attributes:
         cells: how many have a value.
         rows: how many rows have one.
-        last_row, last_column: the farthest that have one, from 1; 0 in an empty sheet.
+        last_row: the last of them, from 1; 0 in an empty sheet.
+        columns: the columns that have one, from 1.
         errors: the error cells, (row, column) from 1: "#N/A".
         unfinished: formulas whose value was never saved.
+        unfinished_columns: the columns that have such formulas.
+        styles: of the columns whose numbers all have the same style, its number.
         merged: merged ranges.
         too_many_errors: whether `errors` is not all of them.
     """
@@ -43,46 +39,13 @@ class Extent(msgspec.Struct, frozen=True):
     cells: int
     rows: int
     last_row: int
-    last_column: int
+    columns: tuple[int, ...]
     errors: dict[tuple[int, int], str]
     unfinished: int
+    unfinished_columns: frozenset[int]
+    styles: dict[int, int]
     merged: int
     too_many_errors: bool
-
-
-def list_sheets(archive: Archive) -> list[Sheet]:
-    """Return the worksheets in their order.
-
-    Raises:
-        CleaningError: the workbook is damaged.
-    """
-    targets: dict[str, str] = {}
-    found: list[tuple[str, str, str]] = []
-
-    def relationship(name: str, attributes: dict[str, str]) -> None:
-        if _local(name) == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
-            targets[attributes.get("Id", "")] = attributes.get("Target", "")
-
-    def sheet(name: str, attributes: dict[str, str]) -> None:
-        if _local(name) == "sheet":
-            ids = [value for key, value in attributes.items() if key.endswith(":id")]
-            found.append(
-                (attributes.get("name", ""), ids[0] if ids else "", attributes.get("state", "visible"))
-            )
-
-    workbook = _workbook_part(archive)
-    folder, _, base = workbook.rpartition("/")
-    _parse(archive.read(f"{folder}/_rels/{base}.rels", limit=_SMALL_PART), relationship)
-    _parse(archive.read(workbook, limit=_SMALL_PART), sheet)
-    sheets = []
-    for name, id, state in found:
-        target = targets.get(id)
-        if target is None:
-            continue
-        part = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
-        if part in archive:
-            sheets.append(Sheet(name, part, state == "visible"))
-    return sheets
 
 
 def scan_sheet(archive: Archive, sheet: Sheet, *, advance: Callable[[int], None]) -> Extent:
@@ -95,7 +58,7 @@ def scan_sheet(archive: Archive, sheet: Sheet, *, advance: Callable[[int], None]
         CleaningError: it is damaged or larger than a workbook can be.
     """
     scan = _Scan()
-    parser = _new_parser()
+    parser = new_parser()
     parser.StartElementHandler = scan.start
     parser.EndElementHandler = None
     scan.parser = parser
@@ -113,9 +76,11 @@ def scan_sheet(archive: Archive, sheet: Sheet, *, advance: Callable[[int], None]
         scan.cells,
         scan.rows,
         scan.last_row,
-        scan.last_column,
+        tuple(sorted(scan.used)),
         scan.errors,
         scan.unfinished,
+        frozenset(scan.unfinished_columns),
+        {column: int(style) for column, style in scan.styles.items() if style.isdecimal()},
         scan.merged,
         scan.too_many_errors,
     )
@@ -126,19 +91,24 @@ class _Scan:
 
     def __init__(self) -> None:
         self.parser: Any = None
-        self.cells = self.rows = self.last_row = self.last_column = 0
+        self.cells = self.rows = self.last_row = 0
+        self.used: set[int] = set()
         self.unfinished = self.merged = 0
+        self.unfinished_columns: set[int] = set()
         self.errors: dict[tuple[int, int], str] = {}
         self.too_many_errors = False
         self._row = self._column = 0
         self._row_counted = 0
-        self._valued = self._formula = self._is_error = False
+        self.styles: dict[int, str] = {}
+        self._valued = self._formula = False
+        self._type = ""
+        self._style = "0"
         self._text: list[str] | None = None
         self._columns: dict[str, int] = {}
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if ":" in name:
-            name = _local(name)
+            name = local_name(name)
         if name == "c":
             self.finish_cell()
             reference = attributes.get("r")
@@ -150,10 +120,11 @@ class _Scan:
                 if column is None:
                     column = self._columns[letters] = _column_number(reference)
                 self._column = column
-            self._is_error = attributes.get("t") == "e"
+            self._type = attributes.get("t", "n")
+            self._style = attributes.get("s", "0")
         elif name in ("v", "is"):
             self._valued = True
-            if self._is_error and name == "v":
+            if name == "v" and (self._type == "e" or (self._formula and self._type != "str")):
                 self._text = []
                 self.parser.CharacterDataHandler = self._text.append
         elif name == "f":
@@ -170,6 +141,8 @@ class _Scan:
 
     def finish_cell(self) -> None:
         """Count the cell that was open; whether it has a value is known only when the next begins."""
+        if self._text is not None:
+            self._take_text("".join(self._text))
         if self._valued:
             self.cells += 1
             if self.cells > MAX_CELLS or self._column > MAX_COLUMNS:
@@ -178,58 +151,24 @@ class _Scan:
                 self._row_counted = self._row
                 self.rows += 1
                 self.last_row = max(self.last_row, self._row)
-            if self._column > self.last_column:
-                self.last_column = self._column
-            if self._text is not None:
-                self.parser.CharacterDataHandler = None
-                if len(self.errors) < _MOST_ERRORS:
-                    self.errors[self._row, self._column] = "".join(self._text)
-                else:
-                    self.too_many_errors = True
-                self._text = None
+            self.used.add(self._column)
+            if self._type == "n" and self.styles.setdefault(self._column, self._style) != self._style:
+                self.styles[self._column] = _MIXED
         elif self._formula:
             self.unfinished += 1
-        self._valued = self._formula = self._is_error = False
+            self.unfinished_columns.add(self._column)
+        self._valued = self._formula = False
 
-
-def _workbook_part(archive: Archive) -> str:
-    """Find the workbook's main part; it has another name in files of some programs."""
-    if "xl/workbook.xml" in archive:
-        return "xl/workbook.xml"
-    found: list[str] = []
-
-    def relationship(name: str, attributes: dict[str, str]) -> None:
-        if _local(name) == "Relationship" and attributes.get("Type", "").endswith("/officeDocument"):
-            found.append(attributes.get("Target", "").lstrip("/"))
-
-    _parse(archive.read("_rels/.rels", limit=_SMALL_PART), relationship)
-    if not found or found[0] not in archive:
-        raise damaged()
-    return found[0]
-
-
-def _parse(document: bytes, start: Callable[[str, dict[str, str]], None]) -> None:
-    parser = _new_parser()
-    parser.StartElementHandler = start
-    try:
-        parser.Parse(document, True)
-    except expat.ExpatError as error:
-        raise damaged() from error
-
-
-def _new_parser() -> Any:
-    # A workbook never has a document type; with one, entities could grow without end.
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    return parser
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise damaged()
-
-
-def _local(name: str) -> str:
-    return name.rpartition(":")[2]
+    def _take_text(self, text: str) -> None:
+        self._text = None
+        self.parser.CharacterDataHandler = None
+        if self._type != "e":
+            # Programs that do not calculate write an empty value; a formula may be an empty text, though.
+            self._valued = text != ""
+        elif len(self.errors) < _MOST_ERRORS:
+            self.errors[self._row, self._column] = text
+        else:
+            self.too_many_errors = True
 
 
 def _column_number(reference: str) -> int:

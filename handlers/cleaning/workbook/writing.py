@@ -56,6 +56,8 @@ def write_workbook(
         if plan.kind == "date":
             pattern = "yyyy-mm-dd hh:mm:ss" if plan.with_time else "yyyy-mm-dd"
             formats[name] = rustpy_xlsxwriter.Format().set_num_format(pattern)
+        elif plan.kind == "number" and plan.decimals:
+            formats[name] = rustpy_xlsxwriter.Format().set_num_format("0." + "0" * plan.decimals)
     rows = _records(header, plans, batches)
     sheets = max(1, -(-most_rows // ROWS_A_SHEET))
     first = next(rows, None)

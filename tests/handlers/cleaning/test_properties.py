@@ -1,6 +1,7 @@
 """What holds for every table, tried with tables that nobody would think of."""
 
 import csv
+import datetime
 import io
 import re
 from typing import Any
@@ -75,6 +76,14 @@ OPTIONS = st.fixed_dictionaries(
 )
 RAW = st.lists(st.one_of(PIECES, st.sampled_from([",", ",", "\n", "\n", '"'])), max_size=60).map("".join)
 
+# Rows of different length, as titles, missing names and broken rows make them.
+RAGGED = st.builds(
+    lambda rows, delimiter, newline: newline.join(map(delimiter.join, rows)),
+    st.lists(st.lists(PIECES, max_size=4), max_size=8),
+    st.sampled_from([",", ";", "\t", " ", ", "]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+
 thorough = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -111,6 +120,7 @@ def changes_nothing(first: Outcome, **options: Any) -> None:
 @example([["a", "b", "x"], ["a", "b", ""], ["1", "2", ""]], {})
 @example([["["], ["a"]], {})
 @example([["", ",", ","]], {"output": "tsv"})
+@example([["x y"], ["1.5 2.5"], ["3.5 4.5"]], {})
 @example([["a", "b", "12345"], ["a", "b", "12,345.0"]], {})
 def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options: dict[str, Any]) -> None:
     first = attempt(written(rows), delimiter="comma", **options)
@@ -129,6 +139,16 @@ def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options
 @example(",,sep=;\n;\ufeff,,\ufeff", "auto")
 def test_cleaning_a_cleaned_mess_changes_nothing(text: str, delimiter: str) -> None:
     first = attempt(text.encode("utf-8", "surrogateescape"), delimiter=delimiter)
+
+    if first is not None:
+        changes_nothing(first)
+
+
+@given(RAGGED)
+@thorough
+@example(",-5\n,,\ufeff\n,-5,\n,a")
+def test_cleaning_cleaned_ragged_rows_changes_nothing(text: str) -> None:
+    first = attempt(text.encode("utf-8", "surrogateescape"))
 
     if first is not None:
         changes_nothing(first)
@@ -159,7 +179,7 @@ def test_no_row_is_lost(text: str) -> None:
     )
 
 
-@given(RAW.map(lambda text: text.translate(dict.fromkeys(map(ord, "\"'\0\x85")))))
+@given(st.one_of(RAW, RAGGED).map(lambda text: text.translate(dict.fromkeys(map(ord, "\"'\0\x85")))))
 @thorough
 def test_every_line_without_quotes_is_the_header_a_row_or_a_rejected_row(text: str) -> None:
     cleaned = attempt(text.encode("utf-8", "surrogateescape"))
@@ -276,8 +296,49 @@ def test_cleaning_a_cleaned_workbook_changes_nothing(rows: list[list[Any]]) -> N
         changes_nothing(first)
 
 
+@given(TABLES)
+@settings(thorough, max_examples=40)
+@example([["a"], ["1.10"], ["1.9"]])
+@example([["a"], ["1.50"], ["1.90"]])
+@example([["a"], ["10.000"], ["500"]])
+def test_a_table_by_way_of_a_workbook_is_clean(rows: list[list[str]]) -> None:
+    first = attempt(written(rows), delimiter="comma", output="xlsx")
+
+    if first is not None:
+        changes_nothing(first)
+
+
+@given(TABLES)
+@settings(thorough, max_examples=40)
+@example([["a", "b"], ["x", "1.10"], ["x", "1.9"]])
+@example([["a", "b"], ["x", "12.50"], ["x", "N/A"]])
+@example([["a", "b"], ["x", "10.000"], ["x", "500"]])
+@example([["1/2/2026"], ["31.12.2026"]])
+def test_a_workbook_holds_what_a_csv_holds(rows: list[list[str]]) -> None:
+    straight = attempt(written(rows), delimiter="comma", output="csv")
+    book = attempt(written(rows), delimiter="comma", output="xlsx")
+
+    if straight is None or book is None:
+        return
+    back = attempt(book.content, name=book.name, output="csv", escape_formulas=False)
+    assert back is not None
+    assert [[meaning(cell) for cell in row] for row in back.rows] == [
+        [meaning(cell) for cell in row] for row in straight.rows
+    ]
+
+
+def meaning(cell: str) -> str:
+    """Return a cell but for zeros at the end of a number, and a time of nothing but zeros."""
+    if re.fullmatch(r"-?\d+\.\d+", cell):
+        return str(float(cell))
+    if re.fullmatch(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", cell):
+        return datetime.datetime.fromisoformat(cell).isoformat()
+    return cell
+
+
 @given(SHEETS)
 @settings(thorough, max_examples=40)
+@example([["##", None], [False, False]])
 def test_a_workbook_by_way_of_csv_is_clean(rows: list[list[Any]]) -> None:
     first = attempt(book(rows), name="data.xlsx", output="csv")
 

@@ -205,6 +205,14 @@ def test_titles_are_told_from_headers_by_the_columns_below(case: str, width: int
     assert [row[1] for row in cleaned.rejected] == ["stands above the header row"] * lines
 
 
+@pytest.mark.parametrize("lines", [600, 40_000])
+def test_comments_may_be_longer_than_a_sample(lines: int) -> None:
+    cleaned = clean("# a comment, of some length\n" * lines + "id,name,n\n1,x,2\n2,y,3\n")
+
+    assert cleaned.rows == [["id", "name", "n"], ["1", "x", "2"], ["2", "y", "3"]]
+    assert cleaned.report.rows.rejected == lines
+
+
 DOUBTS = {
     "one column": ("city\nParis, France\nRome, Italy\n", "read as one column"),
     "single quotes": ("a,b\n'x, y',2\n", "single quotes"),

@@ -53,6 +53,11 @@ LITHUANIAN = [
 LATVIAN = ["Vārds,Pilsēta,Piezīme", "Jānis,Rīga,samaksāts", "Līga,Liepāja,zvanīt", "Ģirts,Ķekava,šodien"]
 VIETNAMESE = ["Tên,Thành phố,Ghi chú", "Nguyễn Văn Đức,Hà Nội,đã trả", "Trần Thị Hương,Đà Nẵng,gọi điện"]
 
+SWEDISH = ["Namn,Ort,Anm", "Åke Öberg,Malmö,betald", "Sören Ström,Göteborg,måndag", "Märta,Växjö,hög"]
+DANISH = ["Navn,By,Note", "Søren Ærø,København,på", "Åse,Århus,grøn", "Jørgen,Helsingør,må"]
+PORTUGUESE = ["Nome,Cidade,Nota", "João Gonçalves,São Paulo,não", "Conceição,Brasília,ação", "Inês,Évora,já"]
+THAI = ["ชื่อ,เมือง,หมายเหตุ", "สมชาย ใจดี,กรุงเทพมหานคร,จ่ายแล้ว", "สมหญิง,เชียงใหม่,โทรศัพท์", "วิชัย,ภูเก็ต,ไม่มี"]
+
 FOUND = [
     ("utf-8", GERMAN),
     ("utf-8", CHINESE),
@@ -76,7 +81,66 @@ FOUND = [
     ("windows-1257", LITHUANIAN),
     ("windows-1257", LATVIAN),
     ("windows-1258", VIETNAMESE),
+    ("windows-874", THAI),
+    ("iso-8859-2", POLISH),
+    ("iso-8859-2", CZECH),
+    ("iso-8859-5", RUSSIAN),
+    ("iso-8859-7", [*GREEK, "Άννα,Άργος,όχι"]),
+    ("koi8-r", RUSSIAN),
+    ("koi8-u", UKRAINIAN),
+    ("cp850", GERMAN),
+    ("cp850", DANISH),
+    ("cp852", POLISH),
+    ("cp852", HUNGARIAN),
+    ("cp866", RUSSIAN),
+    ("cp737", GREEK),
+    ("cp775", LATVIAN),
+    ("cp857", TURKISH),
+    ("mac-roman", GERMAN),
+    ("mac-roman", FRENCH),
+    ("mac-cyrillic", RUSSIAN),
 ]
+
+# What a file may hold beside its language, and encodings in which it may be.
+WESTERN = ("cp1252", "latin-1", "iso8859-15", "cp850", "cp437", "mac-roman")
+CENTRAL = ("cp1250", "iso8859-2", "cp852")
+WINDOWS = (
+    "cp1250",
+    "cp1251",
+    "cp1252",
+    "cp1253",
+    "cp1254",
+    "cp1257",
+    "latin-1",
+    "iso8859-15",
+    "cp850",
+    "mac-roman",
+)
+WRITTEN = {
+    "German": (GERMAN, WESTERN),
+    "French": (FRENCH, WESTERN),
+    "Spanish": (SPANISH, WESTERN),
+    "Swedish": (SWEDISH, WESTERN),
+    "Danish": (DANISH, ("cp1252", "latin-1", "cp850", "mac-roman")),
+    "Portuguese": (PORTUGUESE, ("cp1252", "latin-1", "cp850", "mac-roman")),
+    "Polish": (POLISH, CENTRAL),
+    "Czech": (CZECH, CENTRAL),
+    "Hungarian": (HUNGARIAN, CENTRAL),
+    "Russian": (RUSSIAN, ("cp1251", "koi8-r", "cp866", "iso8859-5", "mac-cyrillic")),
+    "Ukrainian": (UKRAINIAN, ("cp1251", "koi8-u", "iso8859-5", "mac-cyrillic")),
+    "Greek": (GREEK, ("cp1253", "iso8859-7", "cp737")),
+    "Turkish": (TURKISH, ("cp1254", "iso8859-9", "cp857")),
+    "Lithuanian": (LITHUANIAN, ("cp1257", "iso8859-13", "cp775")),
+    "capitals": (["NAME,ORT", "MÜLLER,KÖLN", "GRÖSSER,ÄRGER"], WESTERN),
+    "one word": (["name,t", "Tea,Köln"], WESTERN),
+    "pounds": (["name,price", "Tea,£2.50", "Milk,£1.10"], WINDOWS),
+    "degrees": (["name,t", "Tea,-5 °C", "Milk,7 °C"], WINDOWS),
+    "euros": (["name,t", "Tea,5 €", "Milk,6 €"], WINDOWS),
+    "sections": (["name,t", "Tea,§ 5", "Milk,§ 6 Abs. 2"], WINDOWS),
+    "fractions": (["name,t", "Tea,½ cup", "Milk,2½ cups"], WINDOWS),
+    "small things": (["name,t", "Tea,5 µm", "Milk,±3 µg"], WINDOWS),
+    "quotation marks": (["name,t", "Tea,“hello”", "Milk,it’s – ok…"], WINDOWS),
+}
 
 
 def encode(lines: list[str], name: str) -> tuple[bytes, list[str]]:
@@ -215,6 +279,31 @@ def test_a_chosen_encoding_that_does_not_fit_is_refused() -> None:
 
     assert error.type == "wrong-encoding"
     assert "utf-8" in error.title
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+@pytest.mark.parametrize("repeat", [1, 200], ids=["short", "long"])
+def test_no_text_is_read_wrong_without_a_word(case: str, repeat: int) -> None:
+    lines, codecs = WRITTEN[case]
+    lines = [lines[0], *lines[1:] * repeat]
+    wrong = []
+
+    for codec in codecs:
+        try:
+            content = ("\n".join(lines) + "\n").encode(codec)
+        except UnicodeEncodeError:
+            continue
+        cleaned = clean(content, escape_formulas=False)
+        is_told = any("encoding was guessed" in warning for warning in cleaned.warnings)
+        if cleaned.rows != [line.split(",") for line in lines] and not is_told:
+            wrong.append((codec, cleaned.report.encoding, cleaned.rows[1]))
+
+    assert wrong == []
+
+
+def test_signs_beside_numbers_are_not_taken_for_letters() -> None:
+    for sign in ("£2.50", "5 °C", "§ 5", "½ l", "±3", "€5", "5 €"):
+        assert clean(f"a,b\nx,{sign}\n".encode("cp1252")).rows[1] == ["x", sign]
 
 
 def test_a_guess_between_two_encodings_is_told() -> None:

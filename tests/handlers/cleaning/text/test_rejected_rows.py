@@ -66,6 +66,16 @@ def test_a_quote_that_is_never_closed_costs_its_own_row(position: int) -> None:
     assert cleaned.report.rows.written == 99_999
 
 
+def test_a_stray_quote_early_in_a_large_file_hides_nothing_of_it() -> None:
+    lines = ["1,Ann,3.5", '2,"Bob,4.5', *(f"{number},Cy,{number}.5" for number in range(60_000))]
+
+    cleaned = clean("\n".join(lines) + "\n")
+
+    assert cleaned.rejected == [["2", "has a quote that is never closed", "2", '"Bob', "4.5"]]
+    assert cleaned.report.header_row == 0
+    assert cleaned.report.rows.written == 60_001
+
+
 def test_two_stray_quotes_cost_two_rows_and_not_those_between() -> None:
     lines = ["id,name,place", *(f"{number},name,Berlin" for number in range(1, 1001))]
     lines[10] = '10,"name,Berlin'

@@ -19,6 +19,8 @@ CHANGED = {
     "plus beside minus": (["+5", "-3", "+0.5"], ["5", "-3", "0.5"]),
     "no digit before the point": ([".5", "-.25", "1"], ["0.5", "-0.25", "1"]),
     "negative thousands": (["-1,234.5", "2"], ["-1234.5", "2"]),
+    "a mark of a missing value": (["1,234.50", "n/a", "2"], ["1234.50", "", "2"]),
+    "a dash for a missing value": (["-", "1,5"], ["", "1.5"]),
     "empty cells between": (["1,5", "", "2,25"], ["1.5", "", "2.25"]),
 }
 
@@ -29,7 +31,7 @@ KEPT = {
     "leading zero with groups": ["0 123", "1 234"],
     "more than 15 digits": ["1234567890123456", "1,234.5"],
     "credit cards": ["4111 1111 1111 1111", "5500 0000 0000 0004"],
-    "a text among them": ["1,234.50", "n/a"],
+    "a text among them": ["1,234.50", "about 5"],
     "1,234 alone": ["1,234", "5,678"],
     "1,234 beside whole numbers": ["1,234", "12"],
     "two notations": ["1,5", "1.5"],
@@ -43,7 +45,7 @@ KEPT = {
     "versions": ["1.2.3", "1.10.0"],
     "two signs": ["-5-", "1"],
     "wide digits": ["１２３", "4,5"],
-    "a lone sign": ["-", "1,5"],
+    "a lone sign": ["+", "1,5"],
     "underscores": ["1_000", "2"],
 }
 
@@ -87,7 +89,7 @@ def test_it_can_be_switched_off() -> None:
 def test_a_cell_far_down_decides_for_the_whole_column() -> None:
     rows = ["1,234.50"] * 30_000
 
-    assert column([*rows, "n/a"])[:2] == ["1,234.50"] * 2
+    assert column([*rows, "none of them"])[:2] == ["1,234.50"] * 2
     assert column([*rows, "0.5"])[:2] == ["1234.50"] * 2
 
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from tests.handlers.cleaning.workbooks import (
@@ -109,6 +110,18 @@ def far_column_in_every_row() -> bytes:
     return archive(sheet_xml(rows))
 
 
+def another_column_in_every_row() -> bytes:
+    letters = [openpyxl.utils.get_column_letter(number) for number in range(1, 5001)]
+    rows = (f'<row r="{n}">{text_cell(f"{each}{n}", "x")}</row>' for n, each in enumerate(letters, start=1))
+    return archive(sheet_xml("".join(rows)))
+
+
+def one_part_for_many_sheets() -> bytes:
+    sheets = "".join(f'<sheet name="{n}" sheetId="{n}" r:id="rId1"/>' for n in range(1, 20_001))
+    book = WORKBOOK.replace('<sheet name="Data" sheetId="1" r:id="rId1"/>', sheets)
+    return archive(sheet_xml("<row/>" * 20_000), replace={"xl/workbook.xml": book})
+
+
 def wide_reference() -> bytes:
     return archive(sheet_xml(f'<row r="1">{text_cell("ZZZ1", "x")}</row>'))
 
@@ -125,7 +138,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "20,000 parts": (many_parts, "zip-bomb"),
     "entities in entities": (entities, "damaged-workbook"),
     "an entity from outside": (external_entity, "damaged-workbook"),
-    "a far column in every row": (far_column_in_every_row, "too-large"),
+    "another column in every row": (another_column_in_every_row, "too-large"),
+    "one part for many sheets": (one_part_for_many_sheets, "empty-file"),
     "a column beyond the last": (wide_reference, "too-large"),
     "a row beyond the last": (row_beyond_the_end, "damaged-workbook"),
 }
@@ -165,6 +179,17 @@ def test_two_cells_at_the_ends_of_the_sheet_take_little_memory(tmp_path: Path) -
     outcome, seconds, memory = clean_apart(path)
 
     assert outcome == "cleaned 1"
+    assert seconds <= 6
+    assert memory <= MAX_RESIDENT
+
+
+def test_a_far_column_in_every_row_is_read_without_the_space_before(tmp_path: Path) -> None:
+    path = tmp_path / "far"
+    path.write_bytes(far_column_in_every_row())
+
+    outcome, seconds, memory = clean_apart(path)
+
+    assert outcome == "cleaned 39999"
     assert seconds <= 6
     assert memory <= MAX_RESIDENT
 

@@ -4,12 +4,14 @@ import datetime
 import io
 import time
 import zipfile
+from collections.abc import Sequence
 
 import openpyxl
 import pytest
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
-from handlers.cleaning.workbook.reading import MAX_DENSE_CELLS
+from handlers.cleaning.workbook import reading
+from handlers.cleaning.workbook.rows import MAX_DENSE_CELLS
 from tests.handlers.cleaning.tables import clean, refusal
 from tests.handlers.cleaning.workbooks import (
     RELATIONSHIPS,
@@ -93,6 +95,84 @@ def test_a_csv_gives_a_workbook() -> None:
     ]
 
 
+SAME_IN_WORKBOOKS = {
+    "versions": ["1.10", "1.9", "2.0"],
+    "thousands as Germans write them": ["10.000", "2.500", "1.234"],
+    "thousands and hundreds": ["10.000", "500", "1.234"],
+    "zeros of different length": ["0.50", "1.5"],
+    "leading zeros": ["007", "12"],
+    "more digits than a number has": ["1234567890123456", "1.5"],
+}
+NUMBERS_IN_WORKBOOKS = {
+    "prices": (["12.50", "3.99", "7.00"], [12.5, 3.99, 7], "0.00"),
+    "prices with thousands": (["1,234.50", "3.99"], [1234.5, 3.99], "0.00"),
+    "decimal commas": (["1,50", "2,25", ""], [1.5, 2.25, None], "0.00"),
+    "no zeros at the end": (["1.25", "1.5", "2"], [1.25, 1.5, 2], "General"),
+    "whole numbers": (["10", "200"], [10, 200], "General"),
+    "three decimals, one below one": (["0.250", "1.500"], [0.25, 1.5], "0.000"),
+    "three decimals, one above a thousand": (["1234.250", "1.500"], [1234.25, 1.5], "0.000"),
+    "zeros of different length with a thousands sign": (["1,234.50", "7"], [1234.5, 7], "General"),
+    "zeros of different length below zero": (["-1.50", "7"], [-1.5, 7], "General"),
+}
+
+
+def csv_of(cells: list[str]) -> str:
+    return "name,value\n" + "".join(f'x,"{cell}"\n' for cell in cells)
+
+
+@pytest.mark.parametrize("case", SAME_IN_WORKBOOKS)
+def test_numbers_that_would_change_in_a_workbook_are_texts_there(case: str) -> None:
+    cells = SAME_IN_WORKBOOKS[case]
+
+    cleaned = clean(csv_of(cells), output="xlsx")
+
+    assert [row[1] for row in cleaned.sheet[1:]] == cells
+    assert clean(cleaned.content, name=cleaned.name).content == cleaned.content
+    assert [row[1] for row in clean(cleaned.content, name=cleaned.name, output="csv").rows[1:]] == cells
+    told = any("written as texts" in warning and "value" in warning for warning in cleaned.warnings)
+    assert told == (case not in ("leading zeros", "more digits than a number has"))
+    assert clean(csv_of(cells)).warnings == ()
+
+
+@pytest.mark.parametrize("case", NUMBERS_IN_WORKBOOKS)
+def test_numbers_that_stay_the_same_in_a_workbook_are_numbers_there(case: str) -> None:
+    cells, numbers, pattern = NUMBERS_IN_WORKBOOKS[case]
+
+    cleaned = clean(csv_of(cells), output="xlsx")
+
+    sheet = openpyxl.load_workbook(io.BytesIO(cleaned.content)).worksheets[0]
+    assert [sheet.cell(row, 2).value for row in range(2, sheet.max_row + 1)] == numbers
+    assert sheet.cell(2, 2).number_format == pattern
+    assert cleaned.warnings == ()
+    assert clean(cleaned.content, name=cleaned.name).content == cleaned.content
+    if pattern != "General":
+        assert clean(cleaned.content, name=cleaned.name, output="csv").rows == clean(csv_of(cells)).rows
+
+
+def test_the_sender_makes_numbers_of_what_could_be_something_else() -> None:
+    versions = clean(csv_of(["1.10", "2.0"]), output="xlsx", decimal="point")
+    thousands = clean(csv_of(["10.000", "2.500"]), output="xlsx", decimal="comma")
+
+    assert [row[1] for row in versions.sheet[1:]] == [1.1, 2]
+    assert [row[1] for row in thousands.sheet[1:]] == [10000, 2500]
+    assert versions.warnings == thousands.warnings == ()
+
+
+def test_decimals_are_read_as_people_see_them_unless_there_are_more() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["a", "b", "c", "d"], [1.5, 1.5, 1.5, 1.5], [2, 2.125, 2, 2]):
+        sheet.append(row)
+    for column, pattern in enumerate(("0.00", "0.00", "0.0%", "#,##0.00"), start=1):
+        for number in (2, 3):
+            sheet.cell(number, column).number_format = pattern
+
+    cleaned = clean(save(book), name="data.xlsx", output="csv")
+
+    assert cleaned.rows[1:] == [["1.50", "1.50", "1.5", "1.50"], ["2.00", "2.125", "2", "2.00"]]
+
+
 def test_numbers_in_a_column_with_texts_stay_numbers() -> None:
     rows = [["name", "amount"], ["x", 5], ["y", "n/a"], ["z", 2.5], ["w", True], ["v", "5"]]
 
@@ -151,6 +231,21 @@ def test_formulas_give_their_saved_value_and_those_without_are_told() -> None:
 
     assert cleaned.rows == [["a", "b"], ["2", "x"], ["", "5"]]
     assert any("1 formulas have no saved value" in warning for warning in cleaned.warnings)
+
+
+def test_a_column_of_formulas_without_values_stays_and_is_told() -> None:
+    data = (
+        f'<row r="1">{text_cell("A1", "a")}{text_cell("B1", "sum")}{text_cell("C1", "note")}</row>'
+        '<row r="2"><c r="A2"><v>1</v></c><c r="B2"><f>A2*2</f><v></v></c>'
+        '<c r="C2" t="str"><f>""</f><v></v></c></row>'
+        '<row r="3"><c r="A3"><v>2</v></c><c r="B3"><f>A3*2</f><v/></c></row>'
+    )
+
+    cleaned = clean(archive(sheet_xml(data)), name="data.xlsx", output="csv")
+
+    # An empty text is the value of its formula, so that the last column is known to be empty.
+    assert cleaned.rows == [["a", "sum"], ["1", ""], ["2", ""]]
+    assert any("2 formulas have no saved value" in warning for warning in cleaned.warnings)
 
 
 def test_merged_cells_are_told() -> None:
@@ -230,7 +325,30 @@ def test_two_far_cells_are_read_without_the_space_between() -> None:
 
     cleaned = clean(archive(sheet_xml(data)), name="data.xlsx", output="csv")
 
-    assert cleaned.rows == [["a", "column_16384"], ["", "z"]] or cleaned.rows == [["column_16384"], ["z"]]
+    assert cleaned.rows == [["column_2"], ["z"]]
+
+
+@pytest.mark.parametrize("columns", ["XFD", "A XFD", "C XFB XFD"])
+def test_columns_without_any_cell_are_not_read(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = columns.split()
+    rows = [
+        [text_cell(f"{each}{number}", f"{each} {number}") for each in letters] for number in range(1, 401)
+    ]
+    data = "".join(f'<row r="{number}">{"".join(row)}</row>' for number, row in enumerate(rows, start=1))
+    read = 0
+    original = reading.convert
+
+    def counted(cells: Sequence[object], decimals: int = 0) -> object:
+        nonlocal read
+        read += len(cells)
+        return original(cells, decimals)
+
+    monkeypatch.setattr(reading, "convert", counted)
+
+    cleaned = clean(archive(sheet_xml(data)), name="data.xlsx", output="csv")
+
+    assert cleaned.rows == [[f"{each} {number}" for each in letters] for number in range(1, 401)]
+    assert read <= 3 * 400 * len(letters)
 
 
 def test_dense_and_streamed_reading_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +372,7 @@ def test_dense_and_streamed_reading_agree(monkeypatch: pytest.MonkeyPatch) -> No
     content = workbook(rows)
 
     dense = clean(content, name="data.xlsx", output="csv")
-    monkeypatch.setattr("handlers.cleaning.workbook.reading.MAX_DENSE_CELLS", 10)
+    monkeypatch.setattr("handlers.cleaning.workbook.rows.MAX_DENSE_CELLS", 10)
     streamed = clean(content, name="data.xlsx", output="csv")
 
     assert MAX_DENSE_CELLS > 10
@@ -283,6 +401,21 @@ def test_strict_workbooks_and_prefixed_names_are_read() -> None:
     )
 
     assert clean(content, name="data.xlsx", output="csv").rows == [["a"], ["5"]]
+
+
+def test_part_names_with_backslashes_are_understood() -> None:
+    content = workbook([["a", "b"], ["x", 1]])
+    renamed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(renamed, "w") as target:
+        for part in source.namelist():
+            document = source.read(part)
+            if part.endswith(".rels"):
+                document = document.replace(b"worksheets/", b"worksheets\\")
+            target.writestr(part.replace("/", "\\"), document)
+
+    cleaned = clean(renamed.getvalue(), name="data.xlsx")
+
+    assert cleaned.content == clean(content, name="data.xlsx").content
 
 
 def test_the_same_table_gives_the_same_bytes_at_any_time() -> None:
