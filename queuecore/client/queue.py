@@ -17,12 +17,14 @@ from ..model import (
     BrokerUnavailable,
     InvalidArguments,
     JobRequest,
+    Limit,
     Line,
     PayloadTooLarge,
     Retention,
     Spec,
     State,
     Submitted,
+    Ties,
     Unconfirmed,
     line_name,
     new_token,
@@ -144,6 +146,7 @@ class Queue:
         queue: str | None = None,
         retries: int | None = None,
         timeout: float | None = None,
+        limits: Sequence[Limit] | None = None,
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
@@ -161,6 +164,7 @@ class Queue:
                 queue=queue,
                 retries=retries,
                 timeout=timeout,
+                limits=None if limits is None else tuple(limits),
             ),
         )
 
@@ -274,12 +278,15 @@ class Queue:
             space, token = split_job_id(request.id)
         line = line_name(request.queue or handler.queue, handler.runs, request.line)
         spec = Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout)
-        return space, line, Entry(token or new_token(), _encode(spec), self._options(handler, request))
+        ties = _ties(handler, request, args)
+        return space, line, Entry(token or new_token(), _encode(spec), self._options(handler, request, ties))
 
-    def _options(self, handler: Handler[..., Any], request: JobRequest) -> EntryOptions | None:
+    def _options(
+        self, handler: Handler[..., Any], request: JobRequest, ties: Ties | None
+    ) -> EntryOptions | None:
         """What sets the job apart from a plain one; None when nothing does."""
         key = request.idempotency_key
-        if not (key or request.owner or request.delay):
+        if not (key or request.owner or request.delay or ties):
             usual = handler.max_crashes == DEFAULT_MAX_CRASHES
             return None if usual else EntryOptions(max_crashes=handler.max_crashes)
         return EntryOptions(
@@ -290,6 +297,7 @@ class Queue:
             # Another kind is other content: its result would be of another type.
             fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
             window=round(self._window * 1000) if key else None,
+            ties=ties,
         )
 
 
@@ -306,6 +314,18 @@ class Enqueuer:
         """Put a job in line. See Queue.enqueue."""
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
         return await self._queue._put(place, handler.returns)
+
+
+def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:
+    """What ties the job to others; None for nothing. Raises InvalidOption for a limit that is none of its."""
+    limits = handler.limits if request.limits is None else request.limits
+    if not limits:
+        return None
+    if request.limits is not None:
+        handler.check_limits(limits)
+    arguments = handler.decode(args)
+    job = {"kind": handler.kind, "owner": request.owner, "queue": request.queue or handler.queue}
+    return Ties(tuple(limit.bound_to(arguments, job) for limit in limits))
 
 
 def _id_at(place: Place) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import msgspec
@@ -22,6 +22,8 @@ from ..model import (
     Backoff,
     HandlerError,
     InvalidArguments,
+    InvalidOption,
+    Limit,
     Runs,
 )
 from .context import JobContext
@@ -58,6 +60,7 @@ def handler(
     retries: int = DEFAULT_RETRIES,
     max_crashes: int = DEFAULT_MAX_CRASHES,
     backoff: Backoff | None = None,
+    limits: Sequence[Limit] = (),
     title: str | None = None,
 ) -> Decorate:
     """Make a function the handler of a kind of job.
@@ -74,6 +77,7 @@ def handler(
         retries: how often a failed attempt is followed by another one.
         max_crashes: how often the job may kill its worker before it is failed.
         backoff: the delays between attempts.
+        limits: under which its jobs start, all of them at once; see Limit.
         title: what people read; by default the first line of the docstring.
 
     Raises:
@@ -90,6 +94,7 @@ def handler(
             retries=retries,
             max_crashes=max_crashes,
             backoff=backoff or Backoff(),
+            limits=limits,
             title=title,
         )
 
@@ -100,7 +105,7 @@ class Handler(Generic[P, R]):
     """A kind of job: its function, its options and the schema of its arguments.
 
     Attributes:
-        kind, title, description, runs, queue, timeout, retries, max_crashes, backoff: as decorated.
+        kind, title, description, runs, queue, timeout, retries, max_crashes, backoff, limits: as decorated.
         function: the function itself.
         Arguments: a frozen struct type with one field for each argument.
         returns: the annotated return type.
@@ -117,6 +122,7 @@ class Handler(Generic[P, R]):
         retries: int,
         max_crashes: int,
         backoff: Backoff,
+        limits: Sequence[Limit],
         title: str | None,
     ) -> None:
         is_coroutine = inspect.iscoroutinefunction(function)
@@ -128,6 +134,7 @@ class Handler(Generic[P, R]):
         self.retries = retries
         self.max_crashes = max_crashes
         self.backoff = backoff
+        self.limits = tuple(limits)
         self._check_options(is_coroutine)
         headline, self.description = _split_docstring(function)
         self.title = title or headline or kind
@@ -138,6 +145,7 @@ class Handler(Generic[P, R]):
         self._decoder = msgspec.msgpack.Decoder(self.Arguments)
         self._positional = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
         self._keyword = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+        self.check_limits(self.limits)
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", kind)
 
@@ -214,6 +222,16 @@ class Handler(Generic[P, R]):
         if definitions:
             schema["$defs"] = definitions
         return schema
+
+    def check_limits(self, limits: Sequence[Limit]) -> None:
+        """Raise InvalidOption if these cannot be limits of this kind's jobs."""
+        arguments = frozenset(self.Arguments.__struct_fields__)
+        for limit in limits:
+            if not isinstance(limit, Limit):
+                raise InvalidOption(
+                    f"kind {self.kind}: {limit!r:.80} is no limit; write Limit('key', concurrency=4)"
+                )
+            limit.check_arguments(self.kind, arguments)
 
     def _check_options(self, is_coroutine: bool) -> None:
         if len(self.kind) > _LONGEST_KIND or not _KIND.match(self.kind):

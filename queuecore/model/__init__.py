@@ -26,6 +26,7 @@ from .errors import (
     HandlerError,
     IdempotencyConflict,
     InvalidArguments,
+    InvalidOption,
     JobCancelled,
     JobFailed,
     JobNotFound,
@@ -52,6 +53,7 @@ from .job import (
     Retention,
     Step,
 )
+from .limits import Limit
 from .lines import DEFAULT_LINE, DEFAULT_QUEUE, LINES, RUNS, Line, Runs, line_name, split_line_name
 from .options import WorkerOptions
 from .request import DEFAULT_MAX_CRASHES, MAX_ARGUMENTS_BYTES, SCHEMA, JobRequest, Spec, Submitted, read_spec
@@ -59,6 +61,7 @@ from .retry import Backoff
 from .runners import Heartbeat, Recovered, RunnerInfo, RunnerRecord
 from .states import State
 from .subscription import Subscription, parse_queues
+from .ties import Ties, WaitsFor
 
 __all__ = [
     "DEFAULT_LINE",
@@ -92,11 +95,13 @@ __all__ = [
     "Heartbeat",
     "IdempotencyConflict",
     "InvalidArguments",
+    "InvalidOption",
     "JobCancelled",
     "JobFailed",
     "JobNotFound",
     "JobRecord",
     "JobRequest",
+    "Limit",
     "Line",
     "Outcome",
     "PayloadTooLarge",
@@ -123,8 +128,10 @@ __all__ = [
     "Step",
     "Submitted",
     "Subscription",
+    "Ties",
     "Unconfirmed",
     "UnknownKind",
+    "WaitsFor",
     "WorkerOptions",
     "line_name",
     "new_job_id",

@@ -11,6 +11,7 @@ QueueError
 ├── PayloadTooLarge         arguments, result, progress or checkpoint over its limit
 ├── UnknownKind             no handler is registered for this kind
 ├── HandlerError            a handler is declared wrongly
+├── InvalidOption           an option cannot be what it was given
 ├── IdempotencyConflict     the key was used before, for something else
 ├── AttemptFenced           the attempt no longer owns its job
 ├── RunnerForgotten         the runner was given up and its jobs taken from it
@@ -156,6 +157,10 @@ class UnknownKind(QueueError):
 
 class HandlerError(QueueError):
     """A handler is declared wrongly: its name, signature or options cannot work."""
+
+
+class InvalidOption(QueueError, ValueError):
+    """An option cannot be what it was given; the message says what to write instead."""
 
 
 class IdempotencyConflict(QueueError):

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from .limits import Limit
 from .lines import Line
 
 # Version of a stored job. A release reads its own and the one before; a runner that meets a later one
@@ -57,6 +58,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
         queue: another queue than the handler's own.
         retries: other than the handler's own.
         timeout: seconds, other than the handler's own.
+        limits: instead of the handler's own; none with `()`.
     """
 
     kind: str
@@ -70,6 +72,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None = None
     retries: int | None = None
     timeout: float | None = None
+    limits: tuple[Limit, ...] | None = None
 
 
 class Submitted(msgspec.Struct, frozen=True):
