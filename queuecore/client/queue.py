@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -15,21 +16,24 @@ from ..model import (
     MAX_ARGUMENTS_BYTES,
     SCHEMA,
     BrokerUnavailable,
-    InvalidArguments,
     JobRequest,
     Line,
+    LineName,
     PayloadTooLarge,
     Retention,
     Spec,
     State,
     Submitted,
     Unconfirmed,
+    check_name,
     line_name,
     new_token,
     new_tokens,
+    seconds,
     split_job_id,
+    whole_number,
 )
-from ..store import IDEMPOTENCY_WINDOW, LONGEST, Broker, Entry, EntryOptions, Events, unique_name
+from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions, Events, unique_name
 from .coalescing import Answer, Coalescing, accepted
 from .inspector import Inspector
 from .job import Job
@@ -38,6 +42,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Place = tuple[str, str, Entry]  # space, line, and what is stored of a job
+
+SHORTEST_WINDOW: Final = 0.001  # seconds
+LARGEST_PAYLOAD: Final = 512 * 1024**2  # bytes: no value in Redis is larger
 
 PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
 
@@ -58,16 +65,20 @@ class Queue:
         space: str = DEFAULT_SPACE,
         registry: Registry | None = None,
         retention: Retention | None = None,
-        idempotency_window: float = IDEMPOTENCY_WINDOW,
+        idempotency_window: float | timedelta = IDEMPOTENCY_WINDOW,
         max_arguments_bytes: int = MAX_ARGUMENTS_BYTES,
     ) -> None:
+        check_name(space, name="space")
         self.broker = broker
         self.space = space
         self.registry = registry or Registry()
         self.inspector = Inspector(broker, space=space, retention=retention)
         self.events = Events(broker)
-        self._window = idempotency_window
-        self._max_arguments_bytes = max_arguments_bytes
+        window = seconds(idempotency_window, name="idempotency_window", least=SHORTEST_WINDOW)
+        self._window_ms = round(window * 1000)
+        self._max_arguments_bytes = whole_number(
+            max_arguments_bytes, name="max_arguments_bytes", least=1, most=LARGEST_PAYLOAD
+        )
         self._coalescing = Coalescing(broker)
 
     @classmethod
@@ -79,9 +90,9 @@ class Queue:
         registry: Registry | None = None,
         prefix: str = "qc",
         name: str = "producer",
-        patience: float = 5.0,
+        patience: float | timedelta = 5.0,
         retention: Retention | None = None,
-        idempotency_window: float = IDEMPOTENCY_WINDOW,
+        idempotency_window: float | timedelta = IDEMPOTENCY_WINDOW,
         max_arguments_bytes: int = MAX_ARGUMENTS_BYTES,
     ) -> Queue:
         """A queue on the Redis at `url`; the connection is made when it is first needed.
@@ -91,11 +102,18 @@ class Queue:
             registry: the handlers by kind; needed only to submit jobs by the name of their kind.
             prefix: first word of every key.
             name: shown by Redis' CLIENT LIST.
-            patience: seconds a call waits for a Redis that is away before it raises BrokerUnavailable.
+            patience: how long a call waits for a Redis that is away before it raises BrokerUnavailable.
             retention: how long ended jobs are kept, as the workers are told; only to say when a job will go.
-            idempotency_window: seconds an idempotency key is remembered.
+            idempotency_window: how long an idempotency key is remembered.
             max_arguments_bytes: of one job.
+
+        Durations are seconds or timedeltas.
+
+        Raises:
+            ValueError: the URL is none of Redis.
+            InvalidOption: something else has no sense.
         """
+        patience = seconds(patience, name="patience", least=0.0)
         broker = Broker.connect(url, prefix=prefix, name=name, patience=patience)
         return cls(
             broker,
@@ -137,17 +155,20 @@ class Queue:
         self,
         *,
         id: str | None = None,
-        line: Line = Line.NORMAL,
-        delay: float = 0.0,
+        line: Line | LineName = Line.NORMAL,
+        delay: float | timedelta = 0.0,
         owner: str = "",
         idempotency_key: str | None = None,
         queue: str | None = None,
         retries: int | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
         The options are those of JobRequest.
+
+        Raises:
+            InvalidOption: one of them has no sense.
         """
         return Enqueuer(
             self,
@@ -263,12 +284,6 @@ class Queue:
         """The space and line that a job goes to, and what is stored of it, under a new token if need be."""
         if len(args) > self._max_arguments_bytes:
             raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
-        if not 0 <= request.delay <= LONGEST:
-            raise InvalidArguments(handler.kind, "delay must be 0 seconds to 100 years")
-        if request.timeout is not None and not 0 < request.timeout <= LONGEST:
-            raise InvalidArguments(handler.kind, "timeout must be above 0 seconds")
-        if request.retries is not None and request.retries < 0:
-            raise InvalidArguments(handler.kind, "retries must be at least 0")
         space = self.space
         if request.id is not None:
             space, token = split_job_id(request.id)
@@ -289,7 +304,7 @@ class Queue:
             unique=unique_name(request.owner, key) if key else "",
             # Another kind is other content: its result would be of another type.
             fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
-            window=round(self._window * 1000) if key else None,
+            window=self._window_ms if key else None,
         )
 
 
