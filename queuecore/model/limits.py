@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
 
-from .durations import seconds
-from .errors import InvalidOption
+from .errors import InvalidLimit, InvalidOption
+from .given import seconds
 
 LONGEST_KEY: Final = 200  # characters
 LARGEST_SIZE: Final = 1_000_000
@@ -40,7 +39,7 @@ class Limit(msgspec.Struct, frozen=True):
         burst: how many of these at once when none came for a while; by default all of `rate`'s.
 
     Raises:
-        InvalidOption: there is neither concurrency nor rate, or a value cannot be one.
+        InvalidLimit: there is neither concurrency nor rate, or a value cannot be one.
     """
 
     key: Key
@@ -50,19 +49,19 @@ class Limit(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not (callable(self.key) or (isinstance(self.key, str) and self.key)):
-            raise InvalidOption(
+            raise InvalidLimit(
                 f"a limit's key is a text or a function that returns one, not {self.key!r:.80}"
             )
         _names_in(self.key)
         if (self.concurrency is None) == (self.rate is None):
-            raise InvalidOption(
+            raise InvalidLimit(
                 f"the limit {self.shown} needs one of concurrency=4 (at once) and rate=(5, 1.0) "
                 "(starts in seconds); for both write two limits"
             )
         if self.concurrency is not None:
             _check_size(self, "concurrency", self.concurrency)
             if self.burst is not None:
-                raise InvalidOption(f"the limit {self.shown}: burst belongs to rate")
+                raise InvalidLimit(f"the limit {self.shown}: burst belongs to rate")
         if self.rate is not None:
             self._check_rate(self.rate)
 
@@ -72,16 +71,16 @@ class Limit(msgspec.Struct, frozen=True):
         return repr(self.key)[:80] if isinstance(self.key, str) else "with a key by function"
 
     def check_arguments(self, kind: str, arguments: frozenset[str]) -> None:
-        """Raise InvalidOption if the key names what jobs of this kind do not have."""
+        """Raise InvalidLimit if the key names what jobs of this kind do not have."""
         for name in _names_in(self.key):
             if name in arguments and name in OF_THE_JOB:
-                raise InvalidOption(
+                raise InvalidLimit(
                     f"kind {kind}: the limit {self.shown}: {name!r} is an argument and also the job's own "
                     f"{name}; name the argument otherwise, or give a function"
                 )
             if name not in arguments and name not in OF_THE_JOB:
                 known = ", ".join(sorted(arguments | OF_THE_JOB))
-                raise InvalidOption(f"kind {kind}: the limit {self.shown} names {name!r}; there are {known}")
+                raise InvalidLimit(f"kind {kind}: the limit {self.shown} names {name!r}; there are {known}")
 
     def bound_to(self, arguments: Any, job: Mapping[str, str]) -> BoundLimit:
         """Return the limit for one job.
@@ -91,7 +90,7 @@ class Limit(msgspec.Struct, frozen=True):
             job: the texts for OF_THE_JOB.
 
         Raises:
-            InvalidOption: the key is empty, too long or no text, or its function raised.
+            InvalidLimit: the key is empty, too long or no text, or its function raised.
         """
         if isinstance(self.key, str):
             values = {
@@ -103,9 +102,9 @@ class Limit(msgspec.Struct, frozen=True):
             try:
                 name = self.key(arguments)
             except Exception as error:
-                raise InvalidOption(f"the function that makes a limit's key raised {error!r:.200}") from error
+                raise InvalidLimit(f"the function that makes a limit's key raised {error!r:.200}") from error
         if not isinstance(name, str) or not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
-            raise InvalidOption(
+            raise InvalidLimit(
                 f"the limit {self.shown} got the key {name!r:.80}; "
                 f"a key is 1 to {LONGEST_KEY} printable characters"
             )
@@ -118,19 +117,15 @@ class Limit(msgspec.Struct, frozen=True):
 
     def _check_rate(self, rate: object) -> None:
         if not isinstance(rate, tuple) or len(rate) != 2:
-            raise InvalidOption(
+            raise InvalidLimit(
                 f"the limit {self.shown}: rate={rate!r:.80}; write rate=(5, 1.0) for five in one second"
             )
         starts, time = rate
         _check_size(self, "rate", starts)
         try:
-            length = seconds(time, name="rate")
-        except (TypeError, ValueError) as error:
-            raise InvalidOption(f"the limit {self.shown}: {error}") from error
-        if not 0.001 <= length <= 31 * 86400 or not math.isfinite(length):
-            raise InvalidOption(
-                f"the limit {self.shown}: a rate counts within 1 ms to 31 days, not {length:g} s"
-            )
+            seconds(time, name="rate", least=0.001, most=31 * 86400.0)
+        except InvalidOption as error:
+            raise InvalidLimit(f"the limit {self.shown}: {error}") from error
         if self.burst is not None:
             _check_size(self, "burst", self.burst)
 
@@ -144,20 +139,30 @@ class BoundLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     burst: int | None = None
 
 
+def check_limits(limits: Sequence[Limit]) -> tuple[Limit, ...]:
+    """Return them as a tuple. Raises InvalidLimit if one is no limit."""
+    if isinstance(limits, str | Limit) or not isinstance(limits, Sequence):
+        raise InvalidLimit(f"limits={limits!r:.80} must be a list, such as [Limit('key', concurrency=4)]")
+    for limit in limits:
+        if not isinstance(limit, Limit):
+            raise InvalidLimit(f"{limit!r:.80} is no limit; write Limit('key', concurrency=4)")
+    return tuple(limits)
+
+
 def _names_in(key: Key) -> list[str]:
-    """The names in braces. Raises InvalidOption for what is more than a name."""
+    """The names in braces. Raises InvalidLimit for what is more than a name."""
     if not isinstance(key, str):
         return []
     try:
         fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(key)]
     except ValueError as error:
-        raise InvalidOption(f"the key {key!r:.80} of a limit: {error}") from error
+        raise InvalidLimit(f"the key {key!r:.80} of a limit: {error}") from error
     names = []
     for name, spec, conversion in fields:
         if name is None:
             continue
         if spec or conversion or not name.isidentifier():
-            raise InvalidOption(
+            raise InvalidLimit(
                 f"the key {key!r:.80} of a limit: in braces stand only names, such as {{owner}}; "
                 "for more give a function of the arguments"
             )
@@ -167,6 +172,6 @@ def _names_in(key: Key) -> list[str]:
 
 def _check_size(limit: Limit, word: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST_SIZE:
-        raise InvalidOption(
+        raise InvalidLimit(
             f"the limit {limit.shown}: {word}={value!r:.80} is not a whole number from 1 to {LARGEST_SIZE}"
         )
