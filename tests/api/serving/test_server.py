@@ -289,6 +289,32 @@ async def test_a_redis_that_goes_and_comes_back_is_503_meanwhile(
             assert len(files) == 2  # the upload that was refused left nothing
 
 
+async def test_a_reload_without_the_last_token_locks_the_service(
+    settings_with_tokens: config.Settings, registry: Registry, tmp_path: Path
+) -> None:
+    table = '[[auth.tokens]]\nname = "bob"\nowner = "bob"\nsha256 = "' + "0" * 64 + '"\n'
+    files = ["[auth]\nrequired = true\n" + table, "[auth]\nrequired = true\n", ""]
+    path = tmp_path / "queuecore.toml"
+    done: list[config.Reloaded] = []
+
+    def reload(old: config.Settings) -> config.Reloaded:
+        done.append(config.reload(old, path, environ={}))
+        return done[-1]
+
+    async with serve(settings_with_tokens, registry) as served:
+        served.server._reload = reload
+        async with httpx.AsyncClient(headers={"Authorization": "Bearer token-of-alice"}) as alice:
+            job = (await alice.put(served.address(RAW), content=CSV)).json()
+            for count, text in enumerate(files, start=1):
+                path.write_text(text)
+                os.kill(os.getpid(), signal.SIGHUP)
+                await until("it is read", lambda count=count: len(done) == count)
+                for headers in ({}, {"Authorization": ""}):
+                    for address in ("/api/jobs", f"/api/check-status/{job['id']}"):
+                        answer = await alice.get(served.address(address), headers=headers)
+                        assert answer.status_code == 401
+
+
 async def test_a_reload_takes_new_tokens_and_refuses_mistakes(
     settings: config.Settings, settings_with_tokens: config.Settings, registry: Registry
 ) -> None:
