@@ -87,6 +87,15 @@ async def test_headers_that_are_too_large_are_refused(served: Served, size: int)
         assert answer.startswith(b"HTTP/1.1 431") or (answer == b"" and size > 100_000)
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
+async def test_a_probe_that_names_no_host_learns_the_health(served: Served, path: str) -> None:
+    for head in (f"GET {path} HTTP/1.0", f"GET {path} HTTP/1.1\r\nConnection: close"):
+        assert (await exchange(served, f"{head}\r\n\r\n".encode())).startswith(b"HTTP/1.1 200")
+
+    answer = await exchange(served, b"GET /api/kinds HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 421")
+
+
 async def test_an_address_that_is_too_long_is_refused(served: Served) -> None:
     answer = await exchange(served, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
