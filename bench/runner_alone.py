@@ -80,6 +80,7 @@ async def _run() -> float:
     executor = Executor(
         Registry.load([__name__]),
         processes=ProcessPool(options),
+        alone=ProcessPool(options),
         threads=Threads(),
         stop_grace=1.0,
     )

@@ -12,15 +12,19 @@ import asyncio
 from typing import Any, assert_never
 
 from ..handling import Handler, JobContext, Registry, encode_result
-from ..model import MAX_RESULT_BYTES, Claim, Completed, Crashing, Outcome
+from ..model import MAX_RESULT_BYTES, Claim, Completed, Crashing, Outcome, Releasing
 from ..processes import Home
 from .attempt import Attempt, Owner
 from .job_messages import Raised, Returned
 from .outcomes import outcome_of_error, outcome_of_failure, outcome_of_stop
-from .pool import ProcessPool
+from .pool import Crowded, ProcessPool
 from .pooled_process import Died
 from .threads import Threads
 from .variables import remember_variables
+
+# For so long a job waits for a process to be alone in; then those before it take long, and it had better go
+# on among others.
+ALONE_PATIENCE_SECONDS = 30.0
 
 
 class Executor:
@@ -32,6 +36,7 @@ class Executor:
     Args:
         registry: the kinds this runner can do.
         processes: where handlers with runs="process" run.
+        alone: where any handler runs whose job was there when its runner died.
         threads: where handlers with runs="thread" run.
         stop_grace: seconds that a handler has to end after it was asked to.
         max_result_bytes: of what a handler returns, as it is stored.
@@ -43,6 +48,7 @@ class Executor:
         registry: Registry,
         *,
         processes: ProcessPool,
+        alone: ProcessPool,
         threads: Threads,
         stop_grace: float,
         max_result_bytes: int = MAX_RESULT_BYTES,
@@ -50,6 +56,7 @@ class Executor:
     ) -> None:
         self._registry = registry
         self._processes = processes
+        self._alone = alone
         self._threads = threads
         self._stop_grace = stop_grace
         self._max_result_bytes = max_result_bytes
@@ -76,11 +83,13 @@ class Executor:
         try:
             if handler is None:
                 handler = self._registry[claim.kind]
-            arguments = handler.decode(claim.args)
+            if claim.runs == "alone":
+                outcome = await self._run_alone(attempt, owner, handler)
             # Also a job that was put in that line before its handler came to run elsewhere.
-            if "process" in (handler.runs, claim.runs):
-                outcome = await self._run_in_process(attempt, owner)
+            elif "process" in (handler.runs, claim.runs):
+                outcome = await self._run_in_process(attempt, owner, self._processes)
             else:
+                arguments = handler.decode(claim.args)
                 self._start_clock(attempt, owner)
                 if handler.runs == "async":
                     result = await handler.invoke(attempt.context, arguments)
@@ -114,12 +123,24 @@ class Executor:
                 attempt.left_behind = None if call.done() else call
             raise
 
-    async def _run_in_process(self, attempt: Attempt, owner: Owner) -> Outcome | None:
+    async def _run_alone(self, attempt: Attempt, owner: Owner, handler: Handler[..., Any]) -> Outcome | None:
         claim = attempt.claim
-        ended = await self._processes.run(
+        is_last_chance = claim.crashes + 1 >= handler.max_crashes
+        patience = None if is_last_chance else ALONE_PATIENCE_SECONDS
+        try:
+            return await self._run_in_process(attempt, owner, self._alone, patience=patience)
+        except Crowded:
+            return Releasing(claim.id, claim.attempt, to=handler.runs)
+
+    async def _run_in_process(
+        self, attempt: Attempt, owner: Owner, pool: ProcessPool, *, patience: float | None = None
+    ) -> Outcome | None:
+        claim = attempt.claim
+        ended = await pool.run(
             claim,
             started=lambda: self._start_clock(attempt, owner),
             heard=attempt.context.pass_on,
+            patience=patience,
         )
         match ended:
             case Returned(result):

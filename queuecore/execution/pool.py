@@ -7,8 +7,9 @@ and the place in the pool is free again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -22,6 +23,10 @@ logger = logging.getLogger("queuecore.pool")
 
 # A start costs as much as some hundred small jobs, so those alone are no reason for one.
 RECYCLE_SECONDS = 60.0
+
+
+class Crowded(Exception):
+    """No process was free in time."""
 
 
 class ProcessPool:
@@ -39,14 +44,19 @@ class ProcessPool:
         *,
         started: Callable[[], None],
         heard: Callable[[News], None],
+        patience: float | None = None,
     ) -> Outcome:
         """Run one attempt. When the caller is cancelled the process is stopped first.
 
         Args:
             started: called when a process has taken the job up, which may be after a wait.
             heard: called with what the handler reports.
+            patience: seconds to wait for a process, None for as long as it takes.
+
+        Raises:
+            Crowded: so long all of them were busy.
         """
-        async with self._places:
+        async with self._place(patience):
             process = await self._take()
             if isinstance(process, Died):
                 return process
@@ -75,6 +85,18 @@ class ProcessPool:
         await asyncio.gather(*(process.wait() for process in list(self._all)))
         self._all.clear()
         self._idle.clear()
+
+    @contextlib.asynccontextmanager
+    async def _place(self, patience: float | None) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(patience):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Crowded from None
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def _take(self) -> PooledProcess | Died:
         while self._idle:
@@ -109,8 +131,18 @@ class ProcessPool:
         worn = process.jobs >= self._options.recycle and process.age >= RECYCLE_SECONDS
         if process.reusable and not worn:
             self._idle.append(process)
+            if self._options.idle_seconds is not None:
+                loop = asyncio.get_running_loop()
+                loop.call_later(self._options.idle_seconds, self._let_go, process, process.jobs)
         else:
             await self._bury(process)
+
+    def _let_go(self, process: PooledProcess, jobs: int) -> None:
+        """End a process that has had nothing to do since then."""
+        if process in self._idle and process.jobs == jobs:
+            self._idle.remove(process)
+            process.kill()
+            self._all.discard(process)
 
     async def _bury(self, process: PooledProcess) -> None:
         process.kill()

@@ -67,6 +67,8 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
         size: how many there may be.
         recycle: how many jobs one runs before another takes its place, which it does once a minute at most.
         memory_bytes: the address space of each, 0 for no limit.
+        hidden: variables of the environment that they do not see.
+        idle_seconds: how long one is kept that has nothing to do; None for as long as the pool.
         stop_grace: seconds between SIGTERM and SIGKILL.
         max_result_bytes: of what a handler returns, as it is stored.
     """
@@ -80,6 +82,8 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
     log_format: Format
     max_result_bytes: int = MAX_RESULT_BYTES
+    hidden: frozenset[str] = SECRET_VARIABLES
+    idle_seconds: float | None = None
 
 
 class PooledProcess:
@@ -123,7 +127,7 @@ class PooledProcess:
                 str(their_output),
                 pass_fds=(theirs.fileno(), their_output),
                 stdin=asyncio.subprocess.DEVNULL,
-                env=child_environment(without=SECRET_VARIABLES),
+                env=child_environment(without=options.hidden),
             )
         except BaseException:
             ours.close()

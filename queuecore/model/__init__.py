@@ -61,7 +61,19 @@ from .job import (
     Step,
 )
 from .limits import Limit, check_limits
-from .lines import DEFAULT_LINE, DEFAULT_QUEUE, LINES, RUNS, Line, LineName, Runs, line_name, split_line_name
+from .lines import (
+    DEFAULT_LINE,
+    DEFAULT_QUEUE,
+    LINES,
+    RUNS,
+    SLOT_CLASSES,
+    Line,
+    LineName,
+    Runs,
+    SlotClass,
+    line_name,
+    split_line_name,
+)
 from .options import WorkerOptions
 from .request import (
     DEFAULT_MAX_CRASHES,
@@ -97,6 +109,7 @@ __all__ = [
     "RUNS",
     "SCHEMA",
     "SHORTEST_TIMEOUT",
+    "SLOT_CLASSES",
     "TOKEN_LENGTH",
     "Advance",
     "Ask",
@@ -144,6 +157,7 @@ __all__ = [
     "Runs",
     "ServerMemory",
     "ServerRecord",
+    "SlotClass",
     "Spec",
     "State",
     "StateConflict",

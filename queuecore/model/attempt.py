@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from .job import ErrorRecord, Progress
-from .lines import Runs
+from .lines import SlotClass
 from .request import SCHEMA
 
 MAX_RESULT_BYTES: Final = 1024 * 1024
@@ -20,7 +20,7 @@ MAX_CHECKPOINT_BYTES: Final = 64 * 1024
 class Ask(msgspec.Struct, frozen=True):
     """How many jobs a runner wants for one class of slot, and of which queues, the first of them first."""
 
-    runs: Runs
+    runs: SlotClass
     slots: int
     queues: tuple[str, ...]
 
@@ -41,7 +41,7 @@ class Claim(msgspec.Struct, frozen=True):
     checkpoint: bytes | None = None
     retries: int | None = None
     timeout: float | None = None
-    runs: Runs = "async"
+    runs: SlotClass = "async"
     schema: int = SCHEMA
     tied: bool = False
 
@@ -75,10 +75,11 @@ class Failing(msgspec.Struct, frozen=True):
 
 
 class Releasing(msgspec.Struct, frozen=True):
-    """The attempt is given back, unspent; the job goes to the front of its line."""
+    """The attempt is given back, unspent; its job goes to the front of its line, or of that of class `to`."""
 
     id: str
     attempt: int
+    to: SlotClass | None = None
 
 
 class Crashing(msgspec.Struct, frozen=True):
@@ -108,7 +109,7 @@ class Advance(msgspec.Struct, frozen=True):
         next_due: seconds to the next scheduled job.
     """
 
-    claims: dict[Runs, list[Claim]]
+    claims: dict[SlotClass, list[Claim]]
     fenced: list[str]
     next_due: float | None = None
 

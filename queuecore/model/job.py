@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from .given import seconds
-from .lines import Line, Runs
+from .lines import Line, SlotClass
 from .states import State
 from .ties import WaitsFor
 
@@ -79,7 +79,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     space: str
     queue: str
     kind: str
-    runs: Runs
+    runs: SlotClass
     line: Line
     state: State
     args: dict[str, Any]

@@ -10,8 +10,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, Literal, get_args
 
+# Where a handler runs.
 Runs = Literal["async", "thread", "process"]
 RUNS: Final[tuple[Runs, ...]] = get_args(Runs)
+# What a job takes up while it runs: "alone", a process of its own, is for who was there when a runner died.
+SlotClass = Literal["async", "thread", "process", "alone"]
+SLOT_CLASSES: Final[tuple[SlotClass, ...]] = get_args(SlotClass)
 
 DEFAULT_QUEUE: Final = "default"
 
@@ -29,12 +33,12 @@ LINES: Final = tuple(Line)
 LineName = Literal["urgent", "high", "normal", "low"]
 
 
-def line_name(queue: str, runs: Runs, line: Line) -> str:
+def line_name(queue: str, runs: SlotClass, line: Line) -> str:
     """The full name of a line, such as `default:async:normal`."""
     return f"{queue}:{runs}:{line}"
 
 
-def split_line_name(name: str) -> tuple[str, Runs, Line]:
+def split_line_name(name: str) -> tuple[str, SlotClass, Line]:
     """Queue, class of slot and urgency of a line."""
     queue, runs, line = name.split(":")
     return queue, runs, Line(line)  # type: ignore[return-value]  # only `line_name` makes such names

@@ -12,12 +12,14 @@ from .errors import InvalidOption
 from .given import seconds, whole_number
 from .ids import DEFAULT_SPACE, check_name
 from .job import Retention
-from .lines import DEFAULT_QUEUE, Runs
+from .lines import DEFAULT_QUEUE, SlotClass
 from .subscription import parse_queues
 
 DURATIONS: Final = ("grace", "stop_grace", "heartbeat_interval", "heartbeat_ttl", "stall_timeout")
 COUNTS: Final = ("processes", "slots", "threads", "job_processes", "job_recycle", "max_result_bytes")
 MOST: Final = 2**30
+# Most of these wait for a process to run in, and not for long.
+ALONE_SLOTS: Final = 100
 
 _convert: Final = msgspec.structs.force_setattr
 
@@ -94,10 +96,11 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
             check_name(space, name="space")
         parse_queues(self.queues)
 
-    def slots_by_runner(self) -> list[dict[Runs, int]]:
+    def slots_by_runner(self) -> list[dict[SlotClass, int]]:
         """Return, for each runner, how many jobs it runs at once, by the class of slot that they take.
 
         The first keeps the job processes and runs no handler itself, so that none can take them with it.
         """
-        shared: dict[Runs, int] = {"async": self.slots, "thread": self.threads}
-        return [{"process": self.job_processes}, *(shared for _ in range(self.processes))]
+        shared: dict[SlotClass, int] = {"async": self.slots, "thread": self.threads}
+        apart: dict[SlotClass, int] = {"process": self.job_processes, "alone": ALONE_SLOTS}
+        return [apart, *(shared for _ in range(self.processes))]

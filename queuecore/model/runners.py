@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .lines import Runs
+from .lines import SlotClass
 from .states import State
 
 
@@ -16,7 +16,7 @@ class RunnerInfo(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     pid: int
     queues: tuple[str, ...]
-    slots: dict[Runs, int]
+    slots: dict[SlotClass, int]
     started_ms: int = 0
 
 
@@ -28,7 +28,7 @@ class RunnerRecord(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     pid: int
     queues: tuple[str, ...]
-    slots: dict[Runs, int]
+    slots: dict[SlotClass, int]
     started_ms: int
     alive: bool
     running: int

@@ -134,7 +134,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (S.RUNNING,),
         (S.QUEUED, S.FAILED, S.CANCELLED),
         "any worker",
-        "What ran the attempt died: back to the front of the line, until it killed too many.",
+        "What ran the attempt died: to the front of its line or of the suspects', until it killed too many.",
     ),
     Transition(
         "cancel",

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from ..model import (
-    RUNS,
+    SLOT_CLASSES,
     Advance,
     Ask,
     BrokerRefused,
@@ -25,7 +25,7 @@ from ..model import (
     Retrying,
     RunnerForgotten,
     RunnerInfo,
-    Runs,
+    SlotClass,
     read_spec,
     split_job_id,
 )
@@ -36,7 +36,7 @@ from .wire import error_json, job_ids, to_json, to_ms
 
 encode = msgspec.msgpack.Encoder().encode
 
-_CLASSES: Final[dict[bytes, Runs]] = {runs.encode(): runs for runs in RUNS}
+_CLASSES: Final[dict[bytes, SlotClass]] = {runs.encode(): runs for runs in SLOT_CLASSES}
 
 _Call = tuple[str, str, int]  # space, runner and lane: one call of each may be under way
 
@@ -125,7 +125,7 @@ class Claims:
         space: str,
         runner_id: str,
         *,
-        work: Callable[[Runs], None],
+        work: Callable[[SlotClass], None],
         take: Callable[[Claim], None],
         cancel: Callable[[str], None],
         missed: Callable[[], None],
@@ -203,13 +203,13 @@ def _verb_and_payload(outcome: Outcome) -> tuple[str, bytes]:
             return "fail", b"%s %s" % (word.encode(), error_json(error))
         case Crashing(error=error):
             return "recover", error_json(error)
-        case Releasing():
-            return "release", b""
+        case Releasing(to=runs):
+            return "release", (runs or "").encode()
         case Cancelling():
             return "stop", b""
 
 
-def _claims(space: str, runs: Runs, flat: list[Any]) -> list[Claim]:
+def _claims(space: str, runs: SlotClass, flat: list[Any]) -> list[Claim]:
     """What claim.lua returns: token and spec of each job, and more of a tied one or one claimed before."""
     claims = []
     for token, said in zip(flat[::2], flat[1::2], strict=True):

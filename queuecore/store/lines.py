@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model import LINES, RUNS, split_line_name
+from ..model import LINES, SLOT_CLASSES, split_line_name
 from .client import Client
 from .connection import Argument
 from .keys import FIELDS, Keys
@@ -86,4 +86,4 @@ class Lines:
 
 def _order(name: str) -> tuple[str, int, int]:
     queue, runs, line = split_line_name(name)
-    return queue, RUNS.index(runs), LINES.index(line)
+    return queue, SLOT_CLASSES.index(runs), LINES.index(line)

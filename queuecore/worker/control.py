@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ..log import Format
-from ..model import Runs, WorkerOptions
+from ..model import SlotClass, WorkerOptions
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -14,7 +14,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     runner_id: str
     worker: str
     parent_pid: int
-    slots: dict[Runs, int]
+    slots: dict[SlotClass, int]
     options: WorkerOptions
 
 

@@ -35,7 +35,7 @@ from ..model import (
     Releasing,
     Retrying,
     RunnerForgotten,
-    Runs,
+    SlotClass,
     Subscription,
 )
 from ..store import Broker
@@ -70,13 +70,13 @@ class Feed:
         space: str,
         subscription: Subscription,
         runner_id: str,
-        slots: Mapping[Runs, int],
+        slots: Mapping[SlotClass, int],
         stop_grace: float,
         begun: Callable[[], None],
         forgotten: Callable[[], None],
     ) -> None:
         self.space = space
-        self.left_behind: dict[asyncio.Future[object], Runs] = {}
+        self.left_behind: dict[asyncio.Future[object], SlotClass] = {}
         self._broker = broker
         self._executor = executor
         self._trials = trials
@@ -119,7 +119,7 @@ class Feed:
             slots.look()
         self._wake_lane()
 
-    def look_for(self, runs: Runs) -> None:
+    def look_for(self, runs: SlotClass) -> None:
         """Claim, if a slot of this class is free: there may be jobs in line for it."""
         self._slots[runs].look()
         self._wake_lane()
@@ -275,7 +275,7 @@ class Feed:
         self._outcomes.append(outcome)
         self._wake_lane()
 
-    def _try_again(self, runs: Runs, queue: str) -> None:
+    def _try_again(self, runs: SlotClass, queue: str) -> None:
         self._slots[runs].avoid_no_more(queue)
         self.look_for(runs)
 

@@ -21,6 +21,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, assert_never
 
+import msgspec
+
 from .. import log
 from ..execution import Executor, LoopWatch, PoolOptions, ProcessPool, StopReason, Threads
 from ..handling import Registry
@@ -62,6 +64,9 @@ PULSE_SECONDS = 1.0
 RECONCILE_SECONDS = 30.0
 # How long the last outcomes may take to reach Redis at the end; what does not is recovered by others.
 LAST_CALL_SECONDS = 3.0
+# Jobs that were there when a runner died are tried so many at a time, in processes that are not kept long.
+LEAST_ALONE = 4
+ALONE_IDLE_SECONDS = 60.0
 MEMORY_KEPT = 16 * 1024**2  # bytes
 # Looking for garbage after every 700 new objects costs a busy runner a tenth of its time.
 GARBAGE_THRESHOLD = 50_000
@@ -174,23 +179,30 @@ class Runner:
     def _make_feed(self, space: str, broker: Broker, trials: Trials, *, begun: Callable[[], None]) -> Feed:
         """The feed of a space, with slots and job processes of its own: spaces do not wait for each other."""
         options = self._options
-        pool = ProcessPool(
-            PoolOptions(
-                size=options.job_processes,
-                recycle=options.job_recycle,
-                memory_bytes=options.job_memory_bytes,
-                handlers=options.handlers,
-                search_path=options.search_path,
-                stop_grace=options.stop_grace,
-                max_result_bytes=options.max_result_bytes,
-                log_level=options.log_level,
-                log_format=options.log_format,
-            )
+        pool = PoolOptions(
+            size=options.job_processes,
+            recycle=options.job_recycle,
+            memory_bytes=options.job_memory_bytes,
+            handlers=options.handlers,
+            search_path=options.search_path,
+            stop_grace=options.stop_grace,
+            max_result_bytes=options.max_result_bytes,
+            log_level=options.log_level,
+            log_format=options.log_format,
         )
-        self._pools.append(pool)
+        # Async handlers may rely on all of the environment that a runner has.
+        suspects = msgspec.structs.replace(
+            pool,
+            size=max(LEAST_ALONE, options.job_processes),
+            hidden=frozenset(),
+            idle_seconds=ALONE_IDLE_SECONDS,
+        )
+        processes, alone = ProcessPool(pool), ProcessPool(suspects)
+        self._pools += (processes, alone)
         executor = Executor(
             self._registry,
-            processes=pool,
+            processes=processes,
+            alone=alone,
             threads=Threads(self._home),
             stop_grace=options.stop_grace,
             max_result_bytes=options.max_result_bytes,

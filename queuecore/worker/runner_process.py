@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..handling import exit_phrase
-from ..model import Runs, WorkerOptions
+from ..model import SlotClass, WorkerOptions
 from ..processes import Channel, child_environment, end_session
 from .control import (
     Begun,
@@ -83,7 +83,7 @@ class RunnerProcess:
         id: str,
         *,
         worker: str,
-        slots: Mapping[Runs, int],
+        slots: Mapping[SlotClass, int],
         options: WorkerOptions,
         on_ready: Callable[[RunnerProcess], None],
     ) -> RunnerProcess:

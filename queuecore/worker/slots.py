@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import cycle
 
-from ..model import Ask, Runs, Subscription
+from ..model import Ask, SlotClass, Subscription
 
 LANES = 2
 
@@ -26,7 +26,7 @@ class Slots:
 
     __slots__ = ("_avoided", "_queues", "_turns", "free", "looks", "may_be_work", "runs", "size")
 
-    def __init__(self, runs: Runs, size: int, subscription: Subscription) -> None:
+    def __init__(self, runs: SlotClass, size: int, subscription: Subscription) -> None:
         self.runs = runs
         self.size = size
         self.free = size

@@ -24,7 +24,7 @@ import msgspec
 
 from .. import log
 from ..log import event
-from ..model import BrokerRefused, Runs, WorkerOptions, parse_queues, split_line_name
+from ..model import BrokerRefused, SlotClass, WorkerOptions, parse_queues, split_line_name
 from ..store import Broker, Figures, parse_address, reach
 from .control import Drain, Log
 from .guard import keep_going
@@ -156,7 +156,7 @@ class Supervisor:
 
     # Keeping runners.
 
-    async def _keep_runner(self, slots: Mapping[Runs, int]) -> None:
+    async def _keep_runner(self, slots: Mapping[SlotClass, int]) -> None:
         """Have one runner with these slots, always: when it ends start another."""
         early_deaths = 0
         while not self._stopping.is_set():
@@ -181,7 +181,7 @@ class Supervisor:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _start_runner(self, slots: Mapping[Runs, int]) -> RunnerProcess:
+    async def _start_runner(self, slots: Mapping[SlotClass, int]) -> RunnerProcess:
         self._started += 1
         id = new_runner_id(self._name, self._started)
         runner = await RunnerProcess.start(

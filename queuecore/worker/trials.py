@@ -1,10 +1,12 @@
-"""A job's last chance is taken alone, so that one that kills its runner takes no others with it.
+"""A job's last chance is taken one at a time, so that one that kills its runner takes no others with it.
 
-Whoever is running when a runner dies has a crash counted, guilty or not. Claimed
-together again and again, the innocent would end with the guilty one. So a job
-whose next crash would be its last does not start while another such job is on
-trial in this runner, and the supervisor is told who waits: should the runner die
-now, those never ran, and their attempts are given back unspent.
+Who was there when a runner died runs in a process of its own from then on, and
+can only kill the runner that keeps these by killing its parent. Whoever has a job
+there then has a crash counted, guilty or not. Begun together again and again, the
+innocent would end with the guilty one. So a job whose next crash would be its last
+does not start while another such job is on trial in this runner, and the supervisor
+is told who waits: should the runner die now, those never ran, and their attempts are
+given back unspent.
 """
 
 from __future__ import annotations

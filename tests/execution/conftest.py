@@ -22,20 +22,23 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-async def pool() -> AsyncIterator[ProcessPool]:
+def options() -> PoolOptions:
     """A pool of one process, so that one job comes after the other in it."""
-    pool = ProcessPool(
-        PoolOptions(
-            size=1,
-            recycle=100,
-            memory_bytes=2 << 30,
-            handlers=(JOBS,),
-            search_path=tuple(sys.path),
-            stop_grace=0.5,
-            log_level="INFO",
-            log_format="text",
-        )
+    return PoolOptions(
+        size=1,
+        recycle=100,
+        memory_bytes=2 << 30,
+        handlers=(JOBS,),
+        search_path=tuple(sys.path),
+        stop_grace=0.5,
+        log_level="INFO",
+        log_format="text",
     )
+
+
+@pytest.fixture
+async def pool(options: PoolOptions) -> AsyncIterator[ProcessPool]:
+    pool = ProcessPool(options)
     yield pool
     await pool.close()
 
@@ -43,12 +46,23 @@ async def pool() -> AsyncIterator[ProcessPool]:
 @pytest.fixture
 def run(pool: ProcessPool, registry: Registry) -> Run:
     """Run a job to its end: `await run("jobs.echo", value=1)`."""
+    return runs_in(pool, registry)
+
+
+def runs_in(pool: ProcessPool, registry: Registry) -> Run:
+    """What runs a job in a pool."""
     count = 0
 
-    async def run(kind: str, *, heard: Callable[[News], None] = lambda news: None, **arguments: Any) -> Any:
+    async def run(
+        kind: str,
+        *,
+        heard: Callable[[News], None] = lambda news: None,
+        patience: float | None = None,
+        **arguments: Any,
+    ) -> Any:
         nonlocal count
         count += 1
-        encoded = msgspec.Raw(registry[kind].encode(**arguments))
-        return await pool.run(Claim(f"process.{count}", 1, kind, encoded), started=lambda: None, heard=heard)
+        claim = Claim(f"process.{count}", 1, kind, msgspec.Raw(registry[kind].encode(**arguments)))
+        return await pool.run(claim, started=lambda: None, heard=heard, patience=patience)
 
     return run

@@ -25,6 +25,12 @@ def echo(ctx: JobContext, value: int = 0) -> list[int]:
     return [value, os.getpid()]
 
 
+@handler("jobs.variable", runs="process")
+def variable(ctx: JobContext, name: str) -> str | None:
+    """Return a variable of the environment."""
+    return os.environ.get(name)
+
+
 @handler("jobs.length", runs="process")
 def length(ctx: JobContext, text: str) -> int:
     """Return how long a text is."""

@@ -56,7 +56,8 @@ async def attempt() -> AsyncIterator[Try]:
     threads = Threads()
 
     async def attempt(mode: str, body: Body) -> Outcome | None:
-        executor = Executor(Registry([_handler(mode, body)]), processes=pool, threads=threads, stop_grace=0.5)
+        registry = Registry([_handler(mode, body)])
+        executor = Executor(registry, processes=pool, alone=pool, threads=threads, stop_grace=0.5)
         owner = Owner()
         claim = Claim("default.1", 1, "test.body", msgspec.Raw(b"\x80"))
         running = executor.accept(claim, owner=owner)

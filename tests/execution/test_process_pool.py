@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from queuecore import JobContext
-from queuecore.execution import ProcessPool, pooled_process
+from queuecore import JobContext, Registry
+from queuecore.execution import PoolOptions, ProcessPool, pooled_process
 from queuecore.execution.job_messages import Raised, Ready, Returned
+from queuecore.execution.pool import Crowded
 from queuecore.execution.pooled_process import Died
 from queuecore.handling import MAX_LOG_LINE_CHARACTERS, MAX_LOG_LINES_KEPT, News
 from queuecore.processes.frames import encode_frame
-from tests.execution.conftest import Run
+from tests.execution.conftest import Run, runs_in
 from tests.worker.worker_process import eventually, is_alive
 
 pytestmark = pytest.mark.fault
@@ -308,3 +309,46 @@ async def test_a_coroutine_that_is_stopped_cleans_up_first(run: Run, pool: Proce
 
     assert running.cancelled()
     assert [line for news in heard for line in news.log] == ["cleaned up"]
+
+
+# Processes for those who were there when a runner died.
+
+
+async def test_who_waits_too_long_for_a_process_is_told(run: Run, pool: ProcessPool) -> None:
+    busy = asyncio.ensure_future(run("jobs.coroutine", how="wait", seconds=60.0))
+    await eventually(pool.pids, "it has the only process")
+
+    with pytest.raises(Crowded):
+        await run("jobs.echo", value=1, patience=0.2)
+
+    busy.cancel()
+    await asyncio.wait((busy,))
+    assert result(await run("jobs.echo", value=2, patience=20.0))[0] == 2
+
+
+async def test_a_process_that_has_nothing_to_do_is_let_go_where_that_is_wanted(
+    registry: Registry, options: PoolOptions
+) -> None:
+    pool = ProcessPool(msgspec.structs.replace(options, idle_seconds=0.2))
+    run = runs_in(pool, registry)
+
+    pid = result(await run("jobs.echo", value=1))[1]
+
+    await eventually(lambda: not is_alive(pid), "it is gone")
+    assert result(await run("jobs.echo", value=2))[1] != pid
+    await pool.close()
+
+
+async def test_what_processes_do_not_see_of_the_environment_can_be_chosen(
+    registry: Registry, options: PoolOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://here")
+    hidden, shown = ProcessPool(options), ProcessPool(msgspec.structs.replace(options, hidden=frozenset()))
+
+    seen = [
+        result(await runs_in(pool, registry)("jobs.variable", name="REDIS_URL")) for pool in (hidden, shown)
+    ]
+
+    assert seen == [None, "redis://here"]
+    await hidden.close()
+    await shown.close()

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from queuecore.model import LINES, Ask, State, line_name
+from queuecore.model import LINES, Ask, SlotClass, State, line_name, split_line_name
 from queuecore.model.states import FINAL
 
 Attempt = tuple[str, int]  # job id, number
@@ -101,13 +101,15 @@ class Model:
     def stop(self, attempt: Attempt) -> None:
         self._end(self.jobs[attempt[0]], State.CANCELLED)
 
-    def release(self, attempts: Iterable[Attempt]) -> list[str]:
+    def release(self, attempts: Iterable[Attempt], *, to: SlotClass | None = None) -> list[str]:
         """Returns the ids of those that are to go to the front, see `to_front`."""
         back = [attempt[0] for attempt in attempts if not self._cancelled(self.jobs[attempt[0]])]
+        for job_id in back:
+            self._change_class(job_id, to)
         self.count["released"] += len(back)
         return back
 
-    def crash(self, attempts: Iterable[Attempt]) -> list[str]:
+    def crash(self, attempts: Iterable[Attempt], *, suspected: bool) -> list[str]:
         """Returns the ids of those that are to go to the front, see `to_front`."""
         back = []
         for job_id, _ in attempts:
@@ -120,6 +122,8 @@ class Model:
                 self._end(job, State.FAILED)
             else:
                 back.append(job_id)
+                if (suspected or job.crashes + 1 >= job.max_crashes) and ":process:" not in job.line:
+                    self._change_class(job_id, "alone")
         return back
 
     def to_front(self, job_ids: list[str]) -> None:
@@ -156,6 +160,12 @@ class Model:
             for job_id, job in self.jobs.items()
             if job.state is State.RUNNING and job.runner == runner
         ]
+
+    def _change_class(self, job_id: str, runs: SlotClass | None) -> None:
+        job = self.jobs[job_id]
+        if runs is not None:
+            queue, _, line = split_line_name(job.line)
+            job.line = line_name(queue, runs, line)
 
     def _to_back(self, job_id: str) -> None:
         job = self.jobs[job_id]

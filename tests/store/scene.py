@@ -17,7 +17,7 @@ from queuecore.model import (
     Line,
     Outcome,
     RunnerInfo,
-    Runs,
+    SlotClass,
     Spec,
     Ties,
     line_name,
@@ -60,7 +60,7 @@ def spec(kind: str = "kind", **arguments: object) -> bytes:
     return msgspec.msgpack.encode(Spec(SCHEMA, kind, msgspec.Raw(msgspec.msgpack.encode(arguments))))
 
 
-def asks(slots: int, runs: Runs = "async", queues: tuple[str, ...] = ("default",)) -> list[Ask]:
+def asks(slots: int, runs: SlotClass = "async", queues: tuple[str, ...] = ("default",)) -> list[Ask]:
     """What a runner asks for that has room for so many jobs of one class of slot."""
     return [Ask(runs, slots, queues)] if slots else []
 
@@ -89,7 +89,7 @@ class Scene:
         *names: str,
         line: Line = Line.NORMAL,
         queue: str = "default",
-        runs: Runs = "async",
+        runs: SlotClass = "async",
         delay: float = 0.0,
         owner: str = "",
         max_crashes: int = DEFAULT_MAX_CRASHES,
@@ -106,11 +106,16 @@ class Scene:
         await self.broker.requests.enqueue(SPACE, line_name(queue, runs, line), entries)
 
     async def advance(
-        self, *outcomes: Outcome, slots: int = 0, runner: str = "runner", lane: int = 0
+        self,
+        *outcomes: Outcome,
+        slots: int = 0,
+        runs: SlotClass = "async",
+        runner: str = "runner",
+        lane: int = 0,
     ) -> list[Claim]:
         """Settle and claim; fails the test when an outcome is refused."""
         advance = await self.broker.claims.advance(
-            SPACE, runner, lane=lane, outcomes=outcomes, asks=asks(slots)
+            SPACE, runner, lane=lane, outcomes=outcomes, asks=asks(slots, runs)
         )
         assert not advance.fenced, advance.fenced
         return claimed(advance)
@@ -140,11 +145,11 @@ class Scene:
         before, self._before = self._before, snapshot(self.database)
         return {key.replace("-", ""): _short(value) for key, value in changes(before, self._before).items()}
 
-    def line(self, line: Line = Line.NORMAL) -> list[str]:
+    def line(self, line: Line = Line.NORMAL, *, runs: SlotClass = "async") -> list[str]:
         """The names in a line, `""` for places that cancelled jobs left."""
         return [
             name_of(token.decode())
-            for token in self.database.lrange(self.key(f"line:default:async:{line}"), 0, -1)
+            for token in self.database.lrange(self.key(f"line:default:{runs}:{line}"), 0, -1)
         ]
 
     def key(self, name: str) -> str:

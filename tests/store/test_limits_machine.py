@@ -26,6 +26,7 @@ from queuecore.model import (
     Outcome,
     Releasing,
     Retrying,
+    SlotClass,
     State,
     StateConflict,
     Ties,
@@ -45,6 +46,7 @@ LIMITS = {
 }
 SETS = st.lists(st.sampled_from(sorted(LIMITS)), unique=True, max_size=2)
 RUNNERS = ("first", "second")
+CLASSES: tuple[SlotClass, ...] = ("async", "alone")
 
 
 def outcome_of(how: str, job_id: str, attempt: int, tied: bool) -> Outcome:
@@ -160,7 +162,7 @@ class LimitsMachine(RuleBasedStateMachine):
         raise AssertionError(f"some jobs never ran: {left}")
 
     def advance(self, runner: str, outcomes: list[Outcome], slots: int) -> None:
-        asks = [Ask("async", slots, ("default",))] if slots else []
+        asks = [Ask(runs, slots, ("default",)) for runs in CLASSES] if slots else []
         answer = self.world.do(
             self.broker.claims.advance(SPACE, runner, lane=0, outcomes=outcomes, asks=asks)
         )

@@ -304,7 +304,9 @@ async def test_jobs_given_back_together_keep_their_order(scene: Scene, order: st
         )
     )
 
-    assert scene.line() == list("abcde")
+    # Who crashed waits to be tried alone.
+    assert scene.line(runs="alone" if verb == "crash" else "async")[:4] == list("abcd")
+    assert scene.line()[-1] == "e"
 
 
 async def test_jobs_given_back_go_to_the_front_of_their_own_lines(scene: Scene) -> None:
@@ -329,9 +331,12 @@ async def test_a_crash_puts_the_job_back_to_the_front_and_is_counted_apart(scene
         "job:a STATE": "queued",
         "job:a VERSION": 3,
         "job:a CRASHES": 1,
+        "job:a LINE": "default:alone:normal",
+        "job:a SEQ": -1,
         "history:a": [attempt_of(1, "crashed", record(DIED))],
-        "line:default:async:normal": ["a", "b"],
-        "lines default:async:normal": 0,
+        "line:default:alone:normal": ["a"],
+        "lines default:alone:normal": -1,
+        "open": {"default:alone:normal", "default:async:normal"},
         "running:runner": GONE,
         "statistics crashed": 1,
     }
@@ -339,7 +344,7 @@ async def test_a_crash_puts_the_job_back_to_the_front_and_is_counted_apart(scene
 
 async def test_a_job_that_crashes_too_often_fails(scene: Scene) -> None:
     await scene.run("a", max_crashes=2)
-    await scene.advance(Crashing(A, 1, DIED), slots=1)
+    await scene.advance(Crashing(A, 1, DIED), slots=1, runs="alone")
     scene.see()
 
     await scene.advance(Crashing(A, 2, DIED))

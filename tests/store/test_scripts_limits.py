@@ -222,7 +222,7 @@ async def test_a_dead_runners_places_are_given_back(scene: Scene) -> None:
     await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
 
     assert places(scene, ONE) == set()
-    assert scene.line() == ["a", "b"]
+    assert (scene.line(runs="alone"), scene.line()) == (["a"], ["b"])
 
 
 async def test_the_sweep_takes_a_place_from_an_attempt_that_is_no_more(scene: Scene) -> None:

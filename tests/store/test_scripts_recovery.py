@@ -129,8 +129,11 @@ async def test_a_dead_runners_jobs_go_back_and_it_is_forgotten(scene: Scene) -> 
         "job:a STATE": "queued",
         "job:a VERSION": 3,
         "job:a CRASHES": 1,
-        "line:default:async:normal": ["a"],
-        "lines default:async:normal": 0,
+        "job:a LINE": "default:alone:normal",
+        "job:a SEQ": -1,
+        "line:default:alone:normal": ["a"],
+        "lines default:alone:normal": -1,
+        "open": {"default:alone:normal", "default:async:normal"},
         "running:runner": GONE,
         "alive:runner": GONE,
         "runners runner": GONE,
@@ -168,15 +171,53 @@ async def test_a_silent_runners_jobs_go_back(scene: Scene) -> None:
     assert [each.id for each in recovered] == [A]
 
 
+@pytest.mark.parametrize("seen_dead", [True, False])
 @pytest.mark.parametrize("jobs", [3, 100, 350])
-async def test_taking_over_keeps_the_order_at_the_front_of_the_line(scene: Scene, jobs: int) -> None:
+async def test_taking_over_keeps_the_order_at_the_front_of_the_line(
+    scene: Scene, jobs: int, seen_dead: bool
+) -> None:
     names = [str(n) for n in range(jobs)]
     await scene.run(*names)
     await scene.enqueue("next")
+    silence(scene)
+
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=seen_dead)
+
+    # Who was there when a runner died is tried alone; a machine that is gone took the innocent with it.
+    assert scene.line(runs="alone") + scene.line() == [*names, "next"]
+    assert len(scene.line(runs="alone")) == (jobs if seen_dead else 0)
+
+
+async def test_a_job_whose_next_crash_would_be_its_last_is_tried_alone_whoever_died(scene: Scene) -> None:
+    await scene.run("a", "b", max_crashes=2)
+    await scene.enqueue("c")
+    silence(scene)
+
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=False)
+
+    assert (scene.line(runs="alone"), scene.line()) == (["a", "b"], ["c"])
+
+
+async def test_a_job_in_a_process_is_alone_already(scene: Scene) -> None:
+    await scene.enqueue("a", runs="process")
+    await scene.advance(slots=1, runs="process")
 
     await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
 
-    assert scene.line() == [*names, "next"]
+    assert scene.line(runs="process") == ["a"]
+
+
+async def test_a_job_that_ran_alone_can_be_given_back_to_the_others(scene: Scene) -> None:
+    await scene.run("a", line=Line.HIGH)
+    await scene.enqueue("b", line=Line.HIGH)
+    await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
+    await scene.register("second")
+    await scene.advance(slots=1, runs="alone", runner="second")
+
+    await scene.advance(Releasing(A, 2, to="thread"), runner="second")
+
+    assert scene.line(Line.HIGH, runs="thread") == ["a"]
+    assert scene.line(Line.HIGH) == ["b"]
 
 
 async def test_while_it_is_taken_over_a_runner_may_claim_nothing(scene: Scene) -> None:
@@ -191,7 +232,7 @@ async def test_while_it_is_taken_over_a_runner_may_claim_nothing(scene: Scene) -
     assert (
         await scene.broker.upkeep.heartbeat(SPACE, ["runner"], queues=["default"], ttl=60.0)
     ).forgotten == ["runner"]
-    assert scene.line() == ["b", "c"]
+    assert (scene.line(runs="alone"), scene.line()) == (["b"], ["c"])
 
 
 async def test_a_runner_that_is_taken_over_is_idle_no_more(scene: Scene) -> None:
@@ -206,8 +247,9 @@ async def test_a_runner_that_is_taken_over_is_idle_no_more(scene: Scene) -> None
 async def test_what_goes_back_in_line_wakes_an_idle_runner(scene: Scene, how: str) -> None:
     await scene.register("second")
     await scene.run("a")
+    runs = "alone" if how == "take over" else "async"
     with scene.listen("control:second") as ears:
-        scene.database.sadd(scene.key("idle:default:async"), "second")
+        scene.database.sadd(scene.key(f"idle:default:{runs}"), "second")
 
         match how:
             case "take over":
@@ -218,7 +260,7 @@ async def test_what_goes_back_in_line_wakes_an_idle_runner(scene: Scene, how: st
                 scene.database.hdel(scene.key("runners"), "runner")
                 await sweep(scene)
 
-        assert next_message(ears) == b"work async"
+        assert next_message(ears) == f"work {runs}".encode()
 
 
 async def test_taking_over_fails_what_crashed_too_often(scene: Scene) -> None:
@@ -226,7 +268,7 @@ async def test_taking_over_fails_what_crashed_too_often(scene: Scene) -> None:
     await scene.enqueue("b")
     for attempt in (1, 2):
         await scene.register("runner")
-        await scene.advance(slots=2)
+        await scene.advance(slots=2, runs="async" if attempt == 1 else "alone")
         recovered = await scene.broker.upkeep.recover(SPACE, "runner", DIED, seen_dead=True)
         assert {name_of(each.id): each.state for each in recovered} == {
             "a": State.QUEUED if attempt == 1 else State.FAILED,
@@ -298,7 +340,7 @@ async def test_ten_recoverers_keep_one_runners_jobs_in_order(scene: Scene, redis
 
     for broker in brokers:
         await broker.close()
-    assert scene.line() == names
+    assert scene.line(runs="alone") == names
 
 
 # Being blind

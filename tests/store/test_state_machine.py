@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from queuecore.model import (
     DEFAULT_LINE,
     DEFAULT_MAX_CRASHES,
-    RUNS,
+    SLOT_CLASSES,
     Ask,
     Cancelling,
     Completed,
@@ -71,11 +71,12 @@ SOME_LINES = [
         ("extra", "thread", Line.LOW),
     ]
 ]
+EVERY_LINE = [line_name(queue, runs, line) for queue in QUEUES for runs in SLOT_CLASSES for line in Line]
 # What a runner has room for: some classes of slot, each with the queues in some order.
 ASKS = st.lists(
     st.builds(
         Ask,
-        st.sampled_from(RUNS),
+        st.sampled_from(SLOT_CLASSES),
         st.integers(0, 5),
         st.sampled_from([QUEUES, QUEUES[::-1], QUEUES[:1], QUEUES[1:]]),
     ),
@@ -392,7 +393,7 @@ class QueueMachine(RuleBasedStateMachine):
         if not lossy:
             assert sorted((each.id, each.attempt) for each in recovered) == sorted(abandoned)
         self.model.count["recovered"] += len(abandoned)
-        self.to_front(self.model.crash(abandoned), numbers)
+        self.to_front(self.model.crash(abandoned, suspected=seen_dead), numbers)
         runner.registered = False
         self.lost += abandoned
 
@@ -435,7 +436,11 @@ class QueueMachine(RuleBasedStateMachine):
         while True:
             advance = self.do(
                 self.broker.claims.advance(
-                    SPACE, name, lane=0, outcomes=outcomes, asks=[Ask(runs, 10, QUEUES) for runs in RUNS]
+                    SPACE,
+                    name,
+                    lane=0,
+                    outcomes=outcomes,
+                    asks=[Ask(runs, 10, QUEUES) for runs in SLOT_CLASSES],
                 )
             )
             outcomes = [Completed(claim.id, claim.attempt, b"\x01") for claim in claimed(advance)]
@@ -527,6 +532,7 @@ class QueueMachine(RuleBasedStateMachine):
             Retrying(*attempt, HOUR, ERROR),
             Failing(*attempt, ERROR),
             Releasing(*attempt),
+            Releasing(*attempt, to="thread"),
             Crashing(*attempt, DIED),
             Cancelling(*attempt),
         ]
@@ -545,9 +551,9 @@ class QueueMachine(RuleBasedStateMachine):
                 case Cancelling():
                     self.model.stop(attempt)
                 case Releasing():
-                    back += self.model.release([attempt])
+                    back += self.model.release([attempt], to=outcome.to)
                 case Crashing():
-                    back += self.model.crash([attempt])
+                    back += self.model.crash([attempt], suspected=True)
         self.to_front(back, numbers)
 
     def numbers(self) -> dict[str, int]:
@@ -558,7 +564,7 @@ class QueueMachine(RuleBasedStateMachine):
         """Jobs go to the front in the order of their numbers; where two are equal, in any."""
         places = {
             id_of(token.decode()): place
-            for line in SOME_LINES
+            for line in EVERY_LINE
             for place, token in enumerate(self.world.database.lrange(f"qc:{{{SPACE}}}:line:{line}", 0, -1))
         }
         self.model.to_front(sorted(job_ids, key=lambda job_id: (numbers[job_id], places[job_id])))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs import lifecycle
-from queuecore.model import LINES, RUNS, Outcome, State
+from queuecore.model import LINES, SLOT_CLASSES, Outcome, State
 from queuecore.model.states import FINAL, TRANSITIONS
 from queuecore.store import claims
 from queuecore.store.claims import Claims
@@ -140,12 +140,12 @@ def test_the_verbs_of_outcomes_are_those_of_advance() -> None:
 
 def test_lua_knows_the_lines_in_the_same_order() -> None:
     urgencies = re.search(r"URGENCIES = \{(.*)\}", source("lines"))
-    classes = re.search(r"RUNS = \{(.*)\}", source("lines"))
+    classes = re.search(r"CLASSES = \{(.*)\}", source("lines"))
 
     assert urgencies is not None
     assert classes is not None
     assert re.findall(r"\w+", urgencies[1]) == list(LINES)
-    assert re.findall(r"\w+", classes[1]) == list(RUNS)
+    assert re.findall(r"\w+", classes[1]) == list(SLOT_CLASSES)
 
 
 def test_final_states_lead_nowhere_but_to_requeue_and_prune() -> None:

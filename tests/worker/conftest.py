@@ -1,6 +1,5 @@
 """What the tests of workers share: real workers, and a queue that knows the handlers in jobs.py."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -11,8 +10,7 @@ import pytest
 
 from queuecore import Queue, Registry
 from queuecore.model import WorkerOptions
-from queuecore.store import Broker
-from tests.worker.inside import HANDLERS, Runner, keep_looking
+from tests.worker.inside import HANDLERS, Runner, at_work
 from tests.worker.worker_process import Worker
 
 
@@ -61,15 +59,5 @@ def start_worker(options: WorkerOptions, tmp_path: Path) -> Iterator[Callable[..
 
 @pytest.fixture
 async def runner(redis_url: str, registry: Registry, options: WorkerOptions) -> AsyncIterator[Runner]:
-    broker = Broker.connect(redis_url, name="runner", patience=10.0)
-    runner = Runner(broker, registry, options)
-    await runner.register()
-    tasks = [asyncio.create_task(runner.feed.run())]
-    # Nobody listens for the word that there is work: it is looked for.
-    tasks.append(asyncio.create_task(keep_looking(runner)))
-    yield runner
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    await runner.pool.close()
-    await broker.close()
+    async with at_work(redis_url, registry, options) as runner:
+        yield runner

@@ -1,12 +1,14 @@
 """The inside of a runner, without its process: for tests that look at what a feed does."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
 from queuecore import Registry
 from queuecore.execution import Executor, PoolOptions, ProcessPool, Threads
-from queuecore.model import RunnerInfo, Runs, WorkerOptions, parse_queues
+from queuecore.model import RunnerInfo, SlotClass, WorkerOptions, parse_queues
 from queuecore.store import Broker
 from queuecore.worker.feed import Feed
 from queuecore.worker.trials import Trials
@@ -35,9 +37,11 @@ class Runner:
                 log_format="text",
             )
         )
-        executor = Executor(registry, processes=self.pool, threads=Threads(), stop_grace=options.stop_grace)
+        executor = Executor(
+            registry, processes=self.pool, alone=self.pool, threads=Threads(), stop_grace=options.stop_grace
+        )
         trials = Trials(lambda waiting: None)
-        self.slots: dict[Runs, int] = {"async": 8, "thread": 8, "process": 8}
+        self.slots: dict[SlotClass, int] = {"async": 8, "thread": 8, "process": 8, "alone": 8}
         self.feed = Feed(
             broker,
             executor,
@@ -59,7 +63,24 @@ class Runner:
         self.forgotten += 1
 
 
-async def keep_looking(runner: Runner) -> None:
+@contextlib.asynccontextmanager
+async def at_work(redis_url: str, registry: Registry, options: WorkerOptions) -> AsyncIterator[Runner]:
+    """A runner that claims and runs jobs."""
+    broker = Broker.connect(redis_url, name="runner", patience=10.0)
+    runner = Runner(broker, registry, options)
+    await runner.register()
+    tasks = [asyncio.create_task(runner.feed.run())]
+    # Nobody listens for the word that there is work: it is looked for.
+    tasks.append(asyncio.create_task(_keep_looking(runner)))
+    yield runner
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await runner.pool.close()
+    await broker.close()
+
+
+async def _keep_looking(runner: Runner) -> None:
     while True:
         runner.feed.look()
         await asyncio.sleep(0.02)

@@ -32,6 +32,12 @@ async def where(ctx: JobContext) -> int:
     return os.getpid()
 
 
+@handler("test.where_in_thread", runs="thread")
+def where_in_thread(ctx: JobContext) -> int:
+    """Return the id of the process."""
+    return os.getpid()
+
+
 @handler("test.sleep", backoff=AT_ONCE)
 async def sleep(ctx: JobContext, seconds: float, timeout: float = 0.0) -> str:
     """Sleep in the event loop."""

@@ -8,7 +8,17 @@ import msgspec
 import pytest
 
 from queuecore import Queue, Registry, State
-from queuecore.model import RUNS, SCHEMA, Advance, Line, Spec, WorkerOptions, line_name, new_token
+from queuecore.model import (
+    RUNS,
+    SCHEMA,
+    SLOT_CLASSES,
+    Advance,
+    Line,
+    Spec,
+    WorkerOptions,
+    line_name,
+    new_token,
+)
 from queuecore.store import Entry
 from tests.worker.inside import QUEUES, SPACE, Runner
 from tests.worker.worker_process import eventually
@@ -42,8 +52,9 @@ async def test_one_call_serves_all_classes_of_slot_of_all_queues(
     await runner.pool.close()
 
     asks, answer = calls[0]
-    assert [(ask.runs, ask.queues) for ask in asks] == [(runs, QUEUES) for runs in RUNS]
-    assert {runs: len(claims) for runs, claims in answer.claims.items()} == dict.fromkeys(RUNS, 2)
+    assert [(ask.runs, ask.queues) for ask in asks] == [(runs, QUEUES) for runs in SLOT_CLASSES]
+    claimed = {runs: len(claims) for runs, claims in answer.claims.items()}
+    assert claimed == {**dict.fromkeys(RUNS, 2), "alone": 0}
 
 
 async def test_a_full_pool_of_processes_holds_up_nobody_else(

@@ -35,6 +35,6 @@ local function leave_idle(runner)
   local said = call('HGET', base .. K_RUNNERS, runner)
   if not said or said == '' then return end
   for _, queue in ipairs(cjson.decode(said).queues or {}) do
-    for _, runs in ipairs(RUNS) do call('SREM', base .. K_IDLE .. queue .. ':' .. runs, runner) end
+    for _, runs in ipairs(CLASSES) do call('SREM', base .. K_IDLE .. queue .. ':' .. runs, runner) end
   end
 end

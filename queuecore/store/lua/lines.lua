@@ -1,6 +1,6 @@
 -- lines: where jobs stand while they wait, and how they get in and out
 -- flags  allow-oom
-local RUNS = { 'async', 'thread', 'process' }
+local CLASSES = { 'async', 'thread', 'process', 'alone' }
 local URGENCIES = { 'urgent', 'high', 'normal', 'low' }
 
 -- A job's number in its line never changes while it waits: its index in the list is the number
@@ -47,6 +47,11 @@ local function leave_line(line, token, number)
     call('LSET', key, index, '')
     call('HINCRBY', base .. K_LINES, line .. '.holes', 1)
   end
+end
+
+-- The line of the same queue and urgency for another class of slot.
+local function in_class(line, class)
+  return (string.gsub(line, ':%a+:', ':' .. class .. ':'))
 end
 
 -- The lines of one class of slot in some queues, the first queue's first, in each the most urgent first.

@@ -13,6 +13,17 @@ local function move(job, state, ...)
   change(job, STATE, state .. ' ' .. job.attempt .. job.mark, ...)
 end
 
+-- Puts a job, read with its LINE, to the front of that, or of the line for another class of slot unless `class` is ''.
+local function go_to_front(job, class, ...)
+  local line = job[LINE] or DEFAULT_LINE
+  if class == '' or line == in_class(line, class) then
+    move(job, 'queued', SEQ, to_front(line, job.token), ...)
+  else
+    line = in_class(line, class)
+    move(job, 'queued', SEQ, to_front(line, job.token), LINE, line, ...)
+  end
+end
+
 -- Ends a job without a result: `state` is failed or cancelled; `now` is a number or its text.
 local function close(job, state, now, ...)
   call('HDEL', job.key, CANCEL, DUE)

@@ -2,8 +2,8 @@
 -- from   running
 -- to     queued, cancelled
 -- flags  allow-oom
--- ARGV   (part of advance) no payload
-local function release(token, attempt, _, now)
+-- ARGV   (part of advance) payload: the class of slot that the job is to wait for, '' for that of its line
+local function release(token, attempt, class, now)
   local job = owned(token, attempt, CANCEL, LINE)
   if not job then return false end
   end_attempt(job, now, 'released', 'null')
@@ -11,7 +11,7 @@ local function release(token, attempt, _, now)
     close(job, 'cancelled', now)
     return true
   end
-  move(job, 'queued', SEQ, to_front(job[LINE] or DEFAULT_LINE, token))
+  go_to_front(job, class)
   count('released', 1)
   return true
 end

@@ -43,7 +43,7 @@ function checks.running(token, job)
     end
     return call('SADD', base .. K_RUNNING .. runner, name) == 1 or repaired
   end
-  recover(token, job.attempt, ARGV[1], integer(now))
+  recover(token, job.attempt, ARGV[1], integer(now), true)
   call('SREM', base .. K_RUNNING .. runner, name_of(token, job.attempt))
   return true
 end

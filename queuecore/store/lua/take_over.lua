@@ -21,7 +21,7 @@ local reply, recovered = { 0 }, 0
 for _, name in ipairs(names) do
   local token, attempt = split_name(name)
   local job = owned(token, attempt)
-  local state = job and job.runner == runner and recover(token, attempt, ARGV[3], now)
+  local state = job and job.runner == runner and recover(token, attempt, ARGV[3], now, ARGV[2] == 'silent')
   if state then
     recovered = recovered + 1
     local n = #reply

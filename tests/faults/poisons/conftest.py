@@ -3,13 +3,14 @@
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import redis
 
 from launch.private_redis import PrivateRedis
-from queuecore import Queue, Registry
+from queuecore import Job, Queue, Registry
 from queuecore.model import WorkerOptions
 from tests.worker.worker_process import Worker
 
@@ -70,6 +71,11 @@ def start_worker(options: WorkerOptions, tmp_path: Path) -> Iterator[StartWorker
     for worker in workers:
         worker.stop()
         sys.stdout.write(worker.log()[-20_000:])
+
+
+async def starts_of(job: Job[Any]) -> int:
+    """How often a job was begun: one that is handed to a runner without a free slot is given back before."""
+    return len([each for each in (await job.record()).attempts if each.outcome != "released"])
 
 
 def _empty(url: str) -> None:

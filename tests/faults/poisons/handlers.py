@@ -6,6 +6,7 @@ A poison is written once and becomes a handler in each mode in which it makes se
 
 import asyncio
 import contextvars
+import ctypes
 import decimal
 import faulthandler
 import gc
@@ -281,33 +282,38 @@ def ignore_every_signal(ctx: JobContext) -> None:
     time.sleep(60)
 
 
-# What ends the runner.
+# What ends the runner, once: the next time it is alone in a process.
 
 
-@poison("async", "thread", ends="worker-lost", among=FATAL)
+@poison("async", "thread", ends="crashed", among=FATAL)
 def end_the_runner(ctx: JobContext) -> None:
     os._exit(0)
 
 
-@poison("async", "thread", ends="worker-lost", among=FATAL)
+@poison("async", "thread", ends="crashed", among=FATAL)
 def kill_the_runner(ctx: JobContext) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@poison("async", ends="worker-lost", among=FATAL)
+@poison("async", "thread", ends="crashed", among=FATAL)
+def read_where_no_memory_is(ctx: JobContext) -> None:
+    ctypes.string_at(0)
+
+
+@poison("async", ends="unexpected-error", among=FATAL)
 async def stop_the_loop(ctx: JobContext) -> None:
     asyncio.get_running_loop().stop()
     await asyncio.sleep(60)
 
 
-@poison("async", ends="worker-lost", among=FATAL)
+@poison("async", ends="unexpected-error", among=FATAL)
 async def cancel_all_tasks(ctx: JobContext) -> None:
     for task in asyncio.all_tasks():
         task.cancel()
     await asyncio.sleep(60)
 
 
-@poison("async", ends="worker-lost", among=FATAL)
+@poison("async", ends="unexpected-error", among=FATAL)
 async def exit_in_the_background(ctx: JobContext) -> None:
     async def exit() -> None:
         raise SystemExit(3)
@@ -316,7 +322,7 @@ async def exit_in_the_background(ctx: JobContext) -> None:
     await asyncio.sleep(60)
 
 
-@poison("async", "thread", ends="worker-lost", among=FATAL)
+@poison("async", "thread", ends="crashed", among=FATAL)
 def close_all_of_the_runner(ctx: JobContext) -> None:
     os.closerange(3, 1000)
     time.sleep(5)
