@@ -59,7 +59,8 @@ end
 -- Settles what did not complete. What goes back to the front of a line does so last and in its own order,
 -- whatever the order of the outcomes.
 local function settle_others(first, fenced)
-  local verbs = { complete = complete_tied, retry = retry, fail = fail, release = release, stop = stop, recover = recover }
+  local by = seldom()
+  local verbs = { complete = by.complete_tied, retry = by.retry, fail = by.fail, release = by.release, stop = by.stop, recover = by.recover }
   local left, given_back, places = {}, {}, {}
   local function settle(at)
     local token, attempt = split_name(ARGV[at + 1])
@@ -126,7 +127,7 @@ local registered = is_registered(runner)
 if registered then
   next_due = next_due_ms(now)
   if next_due == 0 then
-    promote(now, 100)
+    seldom().promote(now, 100)
     next_due = next_due_ms(now)
   end
   for index, ask in ipairs(asks) do claims[index] = claim_for(ask) end

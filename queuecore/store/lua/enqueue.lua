@@ -26,15 +26,6 @@ local function stand_in_line(token)
   next_place = next_place + 1
 end
 
--- The limit that a new job has to wait for: one that is full, or that others wait for already.
-local function obstacle_of(ties)
-  local limits = ties and ties.limits or {}
-  for _, limit in ipairs(limits) do
-    if call('EXISTS', base .. K_WAITERS .. limit.name) == 1 then return limit end
-  end
-  return first_full(limits, now)
-end
-
 local function enqueue_with_options(key, token, spec, options)
   local fields = { SPEC, spec, CREATED, created }
   local function field(word, value, ...)
@@ -61,13 +52,13 @@ local function enqueue_with_options(key, token, spec, options)
     call('ZADD', base .. K_SCHEDULED, due, token)
     timed = timed + 1
   else
-    local obstacle = obstacle_of(options.ties)
+    local obstacle = options.ties and seldom().obstacle_of(options.ties, now)
     if obstacle then
-      remember_waiters(obstacle, now)
+      seldom().remember_waiters(obstacle, now)
       timed = timed + (obstacle.interval and 1 or 0)
       field(STATE, 'waiting 0' .. mark)
       field(SEQ, 0)
-      field(set_aside(token, line, nil, 'limit', obstacle.name, K_WAITERS))
+      field(seldom().set_aside(token, line, nil, 'limit', obstacle.name, K_WAITERS))
     else
       field(STATE, 'queued 0' .. mark)
       field(SEQ, integer(next_place))
@@ -109,7 +100,7 @@ for index = 1, n do
     local options = cjson.decode(string.sub(token, TOKEN_LENGTH + 1))
     token = string.sub(token, 1, TOKEN_LENGTH)
     local earlier, reason
-    if options.unique then earlier, reason = take_key(token, options) end
+    if options.unique then earlier, reason = seldom().take_key(token, options) end
     if earlier then
       except(index, reason, earlier)
     else
