@@ -180,8 +180,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     job_processes: Annotated[
         int,
         Option(
-            'Job processes of this machine, spread over its runners: so many handlers with `runs="process"` '
-            "work at one time.",
+            'Job processes of this machine: so many handlers with `runs="process"` work at one time.',
             at_least=1,
             at_most=1024,
             default_text="the number of cores",

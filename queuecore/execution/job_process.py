@@ -37,6 +37,7 @@ from ..processes import (
     lead_group,
 )
 from .condition import Condition
+from .coroutines import run_coroutine
 from .interruption import Interrupted, Interruption
 from .job_messages import Ended, Raised, Ready, Returned, Run, Setup, Stopped, Unfit
 from .raised import classify
@@ -193,7 +194,8 @@ class JobProcess:
     ) -> Any:
         try:
             self._interruption.allow()
-            return variables.run(handler.invoke, context, arguments)
+            result = variables.run(handler.invoke, context, arguments)
+            return variables.run(run_coroutine, result) if handler.runs == "async" else result
         finally:
             if self._home.left:
                 self._home.leave()

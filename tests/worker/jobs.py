@@ -26,6 +26,12 @@ async def echo(ctx: JobContext, value: int, *, twice: bool = False) -> list[int]
     return [value, value] if twice else [value]
 
 
+@handler("test.where")
+async def where(ctx: JobContext) -> int:
+    """Return the id of the process."""
+    return os.getpid()
+
+
 @handler("test.sleep", backoff=AT_ONCE)
 async def sleep(ctx: JobContext, seconds: float, timeout: float = 0.0) -> str:
     """Sleep in the event loop."""
