@@ -34,6 +34,7 @@ class EntryOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     unique: str = ""
     fingerprint: str | None = None
     window: int | None = None
+    follows: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True):
