@@ -73,7 +73,8 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     min_body_rate: Annotated[
         int,
         Option(
-            "Slowest upload that is tolerated, on average, after its first ten seconds. `0` tolerates any.",
+            "Slowest upload or download that is tolerated. One that is behind it, or stands still, for 30 "
+            "seconds is ended. `0` tolerates any that does not stand still.",
             unit="bytes a second",
             at_least=0,
             at_most=GIB,

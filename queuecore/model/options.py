@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from ..log import Format
 from .attempt import MAX_RESULT_BYTES
-from .ids import DEFAULT_SPACE, NAME
+from .errors import InvalidOption
+from .given import seconds, whole_number
+from .ids import DEFAULT_SPACE, check_name
 from .job import Retention
 from .lines import DEFAULT_QUEUE, Runs
 from .subscription import parse_queues
 
+DURATIONS: Final = ("grace", "stop_grace", "heartbeat_interval", "heartbeat_ttl", "stall_timeout")
+COUNTS: Final = ("processes", "slots", "threads", "job_processes", "job_recycle", "max_result_bytes")
+MOST: Final = 2**30
+
+_convert: Final = msgspec.structs.force_setattr
+
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a worker is to run. Durations are seconds, sizes bytes.
+    """How a worker is to run. Durations are seconds or timedeltas, sizes bytes.
 
     Args:
         redis_url: where the spaces are.
@@ -38,6 +48,9 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         retention: how long ended jobs are kept.
         max_result_bytes: of what a handler returns, as it is stored.
         burst: stop when nothing is left to do.
+
+    Raises:
+        ValueError: one of them has no sense.
     """
 
     redis_url: str
@@ -66,19 +79,19 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Format = "text"
 
     def __post_init__(self) -> None:
+        for name in DURATIONS:
+            _convert(self, name, seconds(getattr(self, name), name=name, least=0.0))
+        for name in COUNTS:
+            _convert(self, name, whole_number(getattr(self, name), name=name, least=1, most=MOST))
         if self.heartbeat_interval * 2 > self.heartbeat_ttl:
             raise ValueError(
                 f"heartbeat_ttl={self.heartbeat_ttl:g} must be at least twice "
                 f"heartbeat_interval={self.heartbeat_interval:g}: one late heartbeat is no death"
             )
-        for name in ("processes", "slots", "threads", "job_processes", "job_recycle"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be at least 1")
-        if not self.spaces or not all(NAME.fullmatch(space) for space in self.spaces):
-            raise ValueError(
-                f"spaces={self.spaces!r}: a space's name is lower case letters, digits and underscores, "
-                "a letter first, at most 32 characters; one is needed"
-            )
+        if not self.spaces:
+            raise InvalidOption("spaces", self.spaces, "the name of a space at least")
+        for space in self.spaces:
+            check_name(space, name="space")
         parse_queues(self.queues)
 
     def slots_by_class(self) -> dict[Runs, int]:

@@ -13,11 +13,9 @@ from .jobs import Jobs, StoredJob
 from .keys import unique_name
 from .listings import Cursor, Listings
 from .requests import IDEMPOTENCY_WINDOW, Entry, EntryOptions
-from .wire import LONGEST
 
 __all__ = [
     "IDEMPOTENCY_WINDOW",
-    "LONGEST",
     "Broker",
     "Cursor",
     "Entry",

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Final
 
 from ..model import BrokerRefused, BrokerUnavailable, QueueFull
+from .address import parse_address
 from .connection import Argument, CommandRefused, Connection, ConnectionLost, Reply, connect
 from .scripts import Script, scripts
 
@@ -38,9 +39,13 @@ class Client:
         name: shown by CLIENT LIST.
         patience: seconds a call keeps trying before it raises BrokerUnavailable; None: for ever.
         timeout: seconds one call may stay unanswered.
+
+    Raises:
+        ValueError: the URL is none of Redis.
     """
 
     def __init__(self, url: str, *, name: str, patience: float | None, timeout: float = 5.0) -> None:
+        parse_address(url)  # a mistake in it is found here, not by the first call
         self.url = url
         self.name = name
         self._patience = patience

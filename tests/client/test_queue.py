@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from queuecore import (
     BrokerUnavailable,
     IdempotencyConflict,
     InvalidArguments,
+    InvalidOption,
     Job,
     JobCancelled,
     JobContext,
@@ -143,8 +145,56 @@ async def test_another_queue_can_be_chosen(queue: Queue) -> None:
     ],
 )
 async def test_options_without_sense_are_refused(queue: Queue, options: dict[str, Any]) -> None:
-    with pytest.raises(InvalidArguments):
-        await queue.options(**options).enqueue(add, 1)
+    with pytest.raises(InvalidOption):
+        queue.options(**options)
+
+
+async def test_options_are_converted(queue: Queue) -> None:
+    enqueuer = queue.options(line="urgent", delay=timedelta(minutes=1), timeout=timedelta(seconds=90))
+
+    record = await (await enqueuer.enqueue(add, 1)).record()
+
+    assert (record.line, record.timeout) == (Line.URGENT, 90.0)
+    assert (record.due_ms or 0) - record.created_ms == 60_000
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"space": "No Space"},
+        {"patience": "5"},
+        {"patience": -1},
+        {"idempotency_window": 0},
+        {"idempotency_window": float("nan")},
+        {"max_arguments_bytes": 1.5},
+        {"max_arguments_bytes": 0},
+    ],
+)
+def test_a_queue_without_sense_is_refused_where_it_is_made(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption, match=f"^{next(iter(given))}="):
+        Queue.connect("redis://localhost", **given)
+
+
+def test_an_address_that_is_none_is_refused_where_it_is_given() -> None:
+    with pytest.raises(ValueError, match="begins with redis://"):
+        Queue.connect("localhost:6379")
+
+
+async def test_how_long_to_wait_is_given_as_a_timedelta_too(queue: Queue) -> None:
+    job = await queue.enqueue(add, 1)
+
+    with pytest.raises(TimeoutError, match=r"queued after 0\.05 s"):
+        await job.result(timeout=timedelta(milliseconds=50))
+    with pytest.raises(InvalidOption, match="timeout='5'"):
+        await job.result(timeout="5")  # type: ignore[arg-type]  # that is the point
+
+
+async def test_an_id_that_is_no_text_is_refused(queue: Queue) -> None:
+    job = await queue.enqueue(add, 1)
+
+    for ask in (queue.cancel, queue.requeue, queue.delete):
+        with pytest.raises(InvalidOption, match="job_id=<Job "):
+            await ask(job)  # type: ignore[arg-type]  # that is the point
 
 
 @pytest.mark.parametrize(

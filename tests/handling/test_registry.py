@@ -130,10 +130,10 @@ def test_how_it_runs_follows_from_the_function() -> None:
         ({"kind": "a." * 40 + "b"}, "at most 64"),
         ({"runs": "async"}, "needs a function made with `async def`"),
         ({"runs": "fork"}, "allowed: 'async', 'thread', 'process'"),
-        ({"queue": "No Queue"}, "is not a queue's name"),
-        ({"timeout": 0.0}, "more than 0"),
-        ({"retries": -1}, "at least 0"),
-        ({"max_crashes": 0}, "at least 1"),
+        ({"queue": "No Queue"}, "at most 32 characters"),
+        ({"timeout": 0.0}, "seconds from 0.001"),
+        ({"retries": -1}, "whole number from 0"),
+        ({"max_crashes": 0}, "whole number from 1"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:

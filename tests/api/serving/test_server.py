@@ -84,7 +84,7 @@ async def test_headers_that_are_too_large_are_refused(served: Served, size: int)
     for name in (b"X-Long: ", b"Cookie: "):
         request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n" + name + b"a" * size + b"\r\n\r\n"
         answer = await exchange(served, request)
-        assert answer.startswith(b"HTTP/1.1 431") or (answer == b"" and size > 100_000)
+        assert answer.startswith(b"HTTP/1.1 431")
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
@@ -194,7 +194,7 @@ class Wire(asyncio.Transport):
 class TestHeadWithBody:
     async def test_a_head_waits_for_its_body(self) -> None:
         wire = Wire()
-        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop())
+        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop(), end=wire.close)
 
         answer.write(b"head ")
         answer.write(b"body ")
@@ -205,7 +205,7 @@ class TestHeadWithBody:
 
     async def test_a_head_without_a_body_leaves_in_the_same_turn(self) -> None:
         wire = Wire()
-        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop())
+        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop(), end=wire.close)
 
         answer.write(b"head")
         await asyncio.sleep(0)
@@ -215,7 +215,7 @@ class TestHeadWithBody:
 
     async def test_a_head_leaves_before_the_end(self) -> None:
         wire = Wire()
-        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop())
+        answer = protocol.HeadWithBody(wire, asyncio.get_running_loop(), end=wire.close)
 
         answer.write(b"head")
         answer.close()
