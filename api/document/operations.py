@@ -40,7 +40,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "limit": {
         "in": "query",
-        "description": "How many jobs at most.",
+        "description": "How many jobs at most; fewer where they have much in them.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 25},
     },
     "cursor": {

@@ -28,7 +28,7 @@ class Service:
         kinds: what can be asked for.
         authority: who may ask.
         views: jobs as they are shown.
-        cursors, tags: signers of cursors and of entity tags.
+        cursors, tags, siblings: signers of cursors, entity tags, and ids of jobs that one request made.
         in_flight: owner and idempotency key of the requests that are being worked on.
         closing: set when the server is about to end.
     """
@@ -42,6 +42,7 @@ class Service:
         self.kinds = Kinds(registry)
         self.cursors = Signer(self._secret, "cursor")
         self.tags = Signer(self._secret, "entity tag")
+        self.siblings = Signer(self._secret, "sibling")
         self.in_flight: set[tuple[str, str]] = set()
         self.closing = asyncio.Event()
         self._waits: set[asyncio.Timeout] = set()

@@ -37,7 +37,7 @@ from ..model import (
     whole_number,
 )
 from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions, Events, unique_name
-from .coalescing import Answer, Coalescing, accepted
+from .coalescing import LARGEST_BATCH, Answer, Coalescing, accepted
 from .inspector import Inspector
 from .job import Job
 
@@ -216,6 +216,34 @@ class Queue:
             again = msgspec.structs.replace(request, id=_id_at(place))
             raise Unconfirmed(error.reason, [_id_at(place)], lambda: self.submit(again)) from error
 
+    async def submit_together(self, requests: Sequence[JobRequest]) -> list[Submitted]:
+        """Put the jobs of one request in line, in order, all of them or none.
+
+        The idempotency key of the first stands for all. Where it is known nothing is stored, and every answer
+        is the first's earlier job.
+
+        Args:
+            requests: 1 to 500, for one and the same line; only the first may have a key.
+
+        Raises: as `submit`, and ValueError where the requests are others than that.
+        """
+        first, *others = requests
+        if len(others) >= LARGEST_BATCH:
+            raise ValueError(f"at most {LARGEST_BATCH} jobs are submitted together, not {len(requests)}")
+        if any(request.idempotency_key for request in others):
+            raise ValueError("only the first of jobs that are submitted together may have an idempotency key")
+        places = [
+            self._entry(handler := self.registry[each.kind], handler.encode_mapping(each.args), each)
+            for each in requests
+        ]
+        lines = {(space, line) for space, line, _ in places}
+        if len(lines) > 1:
+            raise ValueError(f"jobs that are submitted together go to one line, not to {len(lines)}")
+        entries = [entry for _, _, entry in places]
+        if first.idempotency_key:
+            entries[1:] = map(_following, entries[1:])
+        return await self._put_many({lines.pop(): (list(range(len(entries))), entries)}, len(entries))
+
     async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
 
@@ -354,6 +382,11 @@ class Enqueuer:
         """Put a job in line. See Queue.enqueue."""
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
         return await self._queue._put(place, handler.returns)
+
+
+def _following(entry: Entry) -> Entry:
+    options = msgspec.structs.replace(entry.options or EntryOptions(), follows=True)
+    return msgspec.structs.replace(entry, options=options)
 
 
 def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:
