@@ -1,6 +1,8 @@
 """What HTTP is, and nothing of jobs: problems, replies, parameters, file names, the protocol's limits."""
 
 from api.http import problems, protocol
+from api.http.addresses import client_at, is_in
+from api.http.connections import Connections, make_room_for
 from api.http.names import check_name, content_disposition, extension
 from api.http.parameters import read_header, read_idempotency_key, read_limit, read_preferred_wait, read_wait
 from api.http.problems import (
@@ -31,6 +33,7 @@ from api.http.problems import (
     RESULT_NOT_READY,
     SIGN_IN,
     TOKEN_UNKNOWN,
+    TOO_MANY_CONNECTIONS,
     TOO_SLOW,
     UNKNOWN_KIND,
     UNKNOWN_OPTION,
@@ -72,18 +75,23 @@ __all__ = [
     "RESULT_NOT_READY",
     "SIGN_IN",
     "TOKEN_UNKNOWN",
+    "TOO_MANY_CONNECTIONS",
     "TOO_SLOW",
     "UNKNOWN_KIND",
     "UNKNOWN_OPTION",
     "UPLOAD_INCOMPLETE",
     "WRONG_HOST",
     "WRONG_OPTION",
+    "Connections",
     "GuardedProtocol",
     "Problem",
     "ProblemType",
     "check_name",
+    "client_at",
     "content_disposition",
     "extension",
+    "is_in",
+    "make_room_for",
     "problem_response",
     "problems",
     "protocol",
