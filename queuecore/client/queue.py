@@ -149,7 +149,9 @@ class Queue:
             BrokerRefused: Redis will not do it, however often it is asked.
             QueueFull: Redis is at maxmemory.
         """
-        return await self._put(self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns)
+        return await self._put(
+            self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns.declared
+        )
 
     def options(
         self,
@@ -230,7 +232,7 @@ class Queue:
             JobNotFound: the text has not the form of an id. Whether there is such a job is not asked.
         """
         split_job_id(job_id)
-        return Job(self, job_id, handler.returns if handler is not None else Any)
+        return Job(self, job_id, handler.returns.declared if handler is not None else Any)
 
     async def cancel(self, job_id: str) -> State:
         """End a waiting job at once, or ask a running one to end.
@@ -320,7 +322,7 @@ class Enqueuer:
     async def enqueue(self, handler: Handler[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Put a job in line. See Queue.enqueue."""
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
-        return await self._queue._put(place, handler.returns)
+        return await self._queue._put(place, handler.returns.declared)
 
 
 def _id_at(place: Place) -> str:

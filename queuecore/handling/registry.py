@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..model import HandlerError, UnknownKind
+from .functions import place_of
 from .handler import Handler
 from .modules import import_with_submodules
-from .signature import place_of
 
 
 class Registry:

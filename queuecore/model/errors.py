@@ -9,6 +9,7 @@ QueueError
 ├── StateConflict           the job's state does not allow what was asked
 ├── InvalidOption           something asked for has no sense: a delay below zero, a line that there is not
 ├── InvalidArguments        the arguments do not fit the handler's signature
+├── InvalidResult           a handler returned what cannot be its result, or not what it declares
 ├── PayloadTooLarge         arguments, result, progress or checkpoint over its limit
 ├── UnknownKind             no handler is registered for this kind
 ├── HandlerError            a handler is declared wrongly
@@ -145,6 +146,14 @@ class InvalidArguments(QueueError):
         self.kind = kind
         self.reason = reason
         self.argument = argument
+
+
+class InvalidResult(QueueError):
+    """What a handler returned cannot be stored, or does not come back as the type that is declared."""
+
+    def __init__(self, of: str, reason: str) -> None:
+        super().__init__(f"result of {of}: {reason}")
+        self.reason = reason
 
 
 class PayloadTooLarge(QueueError):

@@ -15,6 +15,7 @@ from queuecore import (
     IdempotencyConflict,
     InvalidArguments,
     InvalidOption,
+    InvalidResult,
     Job,
     JobCancelled,
     JobContext,
@@ -125,6 +126,22 @@ async def test_options_set_a_job_apart(queue: Queue, database: "redis.Redis") ->
     assert (record.owner, record.retries, record.timeout) == ("me", 7, 1.5)
     assert (record.due_ms or 0) - record.created_ms == 60_000
     assert int(database.hget(f"qc:{{other}}:job:{job_id.split('.')[1]}", "m") or 0) == 5
+
+
+@handler("text.names")
+async def names(ctx: JobContext, self: int, handler: int, args: int, kwargs: int, request: int) -> None:
+    """Arguments like those of the functions that they go through."""
+
+
+async def test_arguments_may_be_named_like_ours(queue: Queue) -> None:
+    given = {"self": 1, "handler": 2, "args": 3, "kwargs": 4, "request": 5}
+
+    jobs = [
+        await queue.enqueue(names, **given),
+        await queue.options(owner="me").enqueue(names, **given),
+    ]
+
+    assert [(await job.record()).args for job in jobs] == [given, given]
 
 
 async def test_another_queue_can_be_chosen(queue: Queue) -> None:
@@ -333,6 +350,19 @@ async def test_a_result_has_the_type_the_handler_declares(queue: Queue, scene: S
 
     assert await waiting == Sum(3)
     assert await job.result() == Sum(3)
+
+
+async def test_a_result_of_another_type_than_the_handler_at_hand_declares_is_told(
+    queue: Queue, scene: Scene
+) -> None:
+    job = await queue.enqueue(add, 1)
+
+    await end(scene, job, msgspec.msgpack.encode("three"))
+
+    with pytest.raises(
+        InvalidResult, match=f"result of job {job.id}: .* declares another type than this one"
+    ):
+        await job.result(timeout=5.0)
 
 
 async def test_a_failed_job_raises_its_reason(queue: Queue, scene: Scene) -> None:
