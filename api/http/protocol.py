@@ -1,10 +1,16 @@
-"""uvicorn's HTTP/1.1 protocol with the limits that it does not have itself, and answers in one write.
+"""uvicorn's HTTP/1.1 protocol with the bounds that it does not have, and answers in one write.
 
-Headers must come within a time and a size, and a client that goes on sending a body after it was refused is
-listened to for a while, so that it can read the refusal, and then left.
+A client that does nothing is left, whatever it is that it does not do: end its headers, send its next
+request, read its answer. One that is refused while it still sends is listened to for a while, so that it can
+read why.
 """
 
 import asyncio
+import contextlib
+import fcntl
+import sys
+import termios
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -12,19 +18,30 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 HEADER_BYTES = 64 << 10
 HEADER_SECONDS = 10.0
 LINGER_SECONDS = 10.0
+UNREAD_SECONDS = 30.0  # time in which an answer that waits for its reader must get on at the least rate
 
-_TOO_LARGE = b"The headers are larger than this service accepts."
+_TOO_LARGE = "The headers are larger than this service accepts."
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. Made by uvicorn."""
+    """One connection. Made by uvicorn.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    Args:
+        least_rate: says how many bytes a second of an answer a client must read, over `UNREAD_SECONDS`.
+    """
+
+    def __init__(self, *arguments: Any, least_rate: Callable[[], int], **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._least_rate = least_rate
         self._arrived = 0  # bytes since the headers began, or some more
         self._in_headers = True
+        self._in_request = False  # from its first byte to its last
         self._headers_too_large = False
+        self._ending = (
+            False  # the last answer was written, and the client is listened to until it has read it
+        )
         self._limit: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -32,12 +49,21 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unlimit_time()
+        self._unset_keepalive_if_required()
+        self._unwatch_reader()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._ending:
+            return
+        if self.timeout_keep_alive_task is not None and not self._in_request:
+            # Blank lines before a request are no part of it (RFC 9112, 2.2), and no sign of one.
+            data = data.lstrip(b"\r\n")
+            if not data:
+                return
         self._arrived = self._arrived + len(data) if self._in_headers else len(data)
         super().data_received(data)
-        if self._in_headers and not self.transport.is_closing():
+        if self._in_headers and not self._ending and not self.transport.is_closing():
             # Most requests come in one piece and need no timer.
             if self._limit is None:
                 self._limit_time(HEADER_SECONDS)
@@ -48,7 +74,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_headers = True
+        self._in_headers = self._in_request = True
 
     def on_headers_complete(self) -> None:
         if self._arrived > HEADER_BYTES and self._header_bytes() > HEADER_BYTES:
@@ -57,56 +83,137 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_headers = False
         self._unlimit_time()
         super().on_headers_complete()
-        self.cycle.transport = HeadWithBody(self.transport, self.loop)
+        self.cycle.transport = HeadWithBody(self.transport, self.loop, end=self._end)
 
-    def send_400_response(self, msg: str) -> None:
-        if self.transport.is_closing():
-            return
-        if not self._headers_too_large:
-            super().send_400_response(msg)
-            return
-        head = b"content-type: text/plain\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(
-            _TOO_LARGE
-        )
-        self.transport.write(STATUS_LINE[431] + head + _TOO_LARGE)
-        self.transport.close()
+    def on_message_complete(self) -> None:
+        self._in_request = False
+        if self.cycle is not None and self.cycle.response_complete and not self._ending:
+            # It was refused, and has sent the rest all the same.
+            self._unlimit_time()
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        if self.cycle.more_body and not self.transport.is_closing():
+        if self._ending:
+            self.server_state.total_requests += 1
+            self.flow.resume_reading()
+            return
+        if self._in_request and not self.pipeline and not self.transport.is_closing():
             self._limit_time(LINGER_SECONDS)
         super().on_response_complete()
 
-    def on_message_complete(self) -> None:
-        if self.cycle is not None and self.cycle.response_complete:
-            self._unlimit_time()
-        super().on_message_complete()
+    def send_400_response(self, msg: str) -> None:
+        if self._ending or self.transport.is_closing():
+            return
+        status, text = (431, _TOO_LARGE) if self._headers_too_large else (400, msg)
+        head = "content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + (head % len(text)).encode() + text.encode())
+        self._linger()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unwatch_reader()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.is_closing():
+            self._close()
 
     def _header_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
+    def _end(self) -> None:
+        """Close after the last answer."""
+        if self._in_request and not self.transport.is_closing():
+            self._linger()
+        else:
+            self._close()
+
+    def _linger(self) -> None:
+        """Say that nothing more will come, and let the client finish.
+
+        To close while something that it sent was not read would reset the connection, and so take back an
+        answer that it has not read yet.
+        """
+        self._ending = True
+        self._unset_keepalive_if_required()
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._limit_time(LINGER_SECONDS)
+
+    def _close(self) -> None:
+        """Close when what was written has left, which a client that does not read cannot delay for ever."""
+        self._unlimit_time()
+        self.transport.close()
+        if self._unread is None and self.transport.get_write_buffer_size():
+            self._watch_reader()
+
     def _limit_time(self, seconds: float) -> None:
         self._unlimit_time()
-        self._limit = self.loop.call_later(seconds, self._leave)
+        self._limit = self.loop.call_later(seconds, self._close)
 
     def _unlimit_time(self) -> None:
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
 
-    def _leave(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
+    def _watch_reader(self) -> None:
+        self._unwatch_reader()
+        self._unread = self.loop.call_later(UNREAD_SECONDS, self._check_reader, self._unread_bytes())
+
+    def _unwatch_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _check_reader(self, unread: int) -> None:
+        if not self.transport.get_write_buffer_size():
+            self._unwatch_reader()
+        elif unread - self._unread_bytes() < max(self._least_rate() * UNREAD_SECONDS, 1):
+            self.transport.abort()
+        else:
+            self._watch_reader()
+
+    def _unread_bytes(self) -> int:
+        """Count what was written and has not arrived.
+
+        The system's own buffer counts: it may take megabytes before it takes more, which slow clients that do
+        read need minutes for.
+        """
+        connection = self.transport.get_extra_info("socket")
+        queued = bytearray(4)
+        with contextlib.suppress(OSError):  # where the system does not say, what is in our buffer must do
+            fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, queued)
+        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
 
 class HeadWithBody(asyncio.Transport):
     """Where one answer is written: its head waits for the first of its body, so that both are one packet.
 
     A head whose body does not follow in the same turn of the event loop leaves at the turn's end.
+
+    Args:
+        transport: the connection.
+        loop: the event loop.
+        end: closes the connection after its last answer.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, *, end: Callable[[], None]
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._end = end
         self._head: bytes | None = None  # empty once it has left
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -119,7 +226,7 @@ class HeadWithBody(asyncio.Transport):
 
     def close(self) -> None:
         self._send_head()
-        self._transport.close()
+        self._end()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()

@@ -1,6 +1,7 @@
 """What the routes work with, made once an application."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,10 @@ from api.access import Authority, Signer
 from api.kinds import Kinds
 from api.shown import Views
 from queuecore import Queue, Registry, Retention
+from queuecore.log import event
 from storage import LocalStorage
+
+logger = logging.getLogger(__name__)
 
 
 class Service:
@@ -46,7 +50,9 @@ class Service:
     def use(self, settings: config.Settings) -> None:
         """Go on with other settings; those that need a restart keep their effect."""
         self.settings = settings
-        self.authority = Authority(self._secret, settings.auth.tokens)
+        self.authority = Authority(self._secret, settings.auth)
+        if settings.auth.required and not settings.auth.tokens:
+            event(logger, logging.WARNING, "service.locked", reason="auth.required, and no auth.tokens")
         self.queue.inspector.jobs.retention = Retention(
             completed=settings.jobs.retention_completed,
             failed=settings.jobs.retention_failed,

@@ -16,7 +16,9 @@ from api.http import CROSS_ORIGIN, TOO_SLOW, WRONG_HOST, Problem, problem_respon
 from api.service import Service
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-GRACE = 10.0  # seconds that a body may take before its rate counts
+# Probes name a machine by its address, or not at all.
+PROBED = frozenset({"/health", "/health/live", "/health/ready"})
+PAUSE = 30.0  # seconds for which a body may stand still, or be behind its rate
 
 # Sent with every answer; a route's own header of the same name goes first.
 SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -56,8 +58,7 @@ class Guard:
             await problem_response(problem)(scope, receive, send)
             return
         if scope["method"] not in SAFE_METHODS:
-            rate = self._service.settings.http.min_body_rate
-            receive = PacedReceive(receive, rate) if rate else receive
+            receive = PacedReceive(receive, self._service.settings.http.min_body_rate)
         await self._app(scope, receive, send)
 
     def _is_local_only(self) -> bool:
@@ -69,35 +70,35 @@ class Guard:
 class PacedReceive:
     """Receives a body as long as it comes at a tolerable rate.
 
-    Only the time that is spent waiting for the client counts, so that a slow disk is not its fault.
+    Only the time that is spent waiting for the client counts, so that a slow disk is not its fault. What came
+    quickly at first buys no more than a pause: over whatever time, as much comes as the rate asks of all of
+    it but `PAUSE` seconds.
 
     Args:
         receive: where the body comes from.
-        rate: bytes a second, on average, after the grace.
+        rate: bytes a second; with 0 the body must only not stand still.
     """
 
     def __init__(self, receive: Receive, rate: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._receive = receive
         self._rate = rate
         self._clock = clock
-        self._waited = 0.0
-        self._received = 0
+        self._allowed = PAUSE  # seconds of waiting
         self._complete = False
 
     async def __call__(self) -> Message:
         if self._complete:
             return await self._receive()
         begun = self._clock()
-        allowed = GRACE + self._received / self._rate - self._waited
         try:
-            async with asyncio.timeout(max(allowed, 0.0)):
+            async with asyncio.timeout(max(self._allowed, 0.0)):
                 message = await self._receive()
         except TimeoutError:
+            detail = f"For {PAUSE:g} seconds it was behind {self._rate} bytes a second."
             # The rest of the body would be taken for the next request.
-            detail = f"Less than {self._rate} bytes a second came in."
             raise Problem(TOO_SLOW, detail, headers={"Connection": "close"}) from None
-        self._waited += self._clock() - begun
-        self._received += len(message.get("body", b""))
+        earned = len(message.get("body", b"")) / self._rate if self._rate else PAUSE
+        self._allowed = min(self._allowed - (self._clock() - begun) + earned, PAUSE)
         self._complete = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
@@ -125,9 +126,10 @@ def _check(scope: Scope, *, local_only: bool) -> None:
             origin = value.decode("latin-1")
         elif name == b"sec-fetch-site":
             site = value.decode("latin-1")
-    match = _HOST.match(host)
-    if match is None or hosts != 1 or (local_only and not is_local(match[1] or match[2])):
-        raise Problem(WRONG_HOST, f"{host[:100]!r} is not a name of this service.")
+    if scope["path"] not in PROBED:
+        match = _HOST.match(host)
+        if match is None or hosts != 1 or (local_only and not is_local(match[1] or match[2])):
+            raise Problem(WRONG_HOST, f"{host[:100]!r} is not a name of this service.")
     if scope["method"] not in SAFE_METHODS and _is_foreign(site, origin, host):
         raise Problem(CROSS_ORIGIN)
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 from collections.abc import Callable, Iterator
 from socket import socket
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -38,12 +40,16 @@ class ApiServer(uvicorn.Server):
         port: int,
         reload: Callable[[config.Settings], config.Reloaded] | None = None,
     ) -> None:
+        service: Service = app.state.service
+        make_connection = functools.partial(
+            GuardedProtocol, least_rate=lambda: service.settings.http.min_body_rate
+        )
         super().__init__(
             uvicorn.Config(
                 app,
                 host=host,
                 port=port,
-                http=GuardedProtocol,
+                http=cast("type[asyncio.Protocol]", make_connection),
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -53,7 +59,7 @@ class ApiServer(uvicorn.Server):
                 timeout_graceful_shutdown=GRACE,
             )
         )
-        self._service: Service = app.state.service
+        self._service = service
         self._reload = reload
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:

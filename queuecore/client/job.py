@@ -89,7 +89,7 @@ class Job(Generic[R]):
                         )
                     case State.CANCELLED:
                         raise JobCancelled(self.id)
-                    case State.SCHEDULED | State.QUEUED | State.RUNNING:
+                    case State.SCHEDULED | State.QUEUED | State.WAITING | State.RUNNING:
                         if deadline is not None and time.monotonic() >= deadline:
                             raise TimeoutError(
                                 f"job {self.id} is {record.state} after {timeout:g} s of waiting"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from ..model import (
     SCHEMA,
     BrokerUnavailable,
     JobRequest,
+    Limit,
     Line,
     LineName,
     PayloadTooLarge,
@@ -24,7 +25,9 @@ from ..model import (
     Spec,
     State,
     Submitted,
+    Ties,
     Unconfirmed,
+    check_limits,
     check_name,
     line_name,
     new_token,
@@ -49,6 +52,14 @@ LARGEST_PAYLOAD: Final = 512 * 1024**2  # bytes: no value in Redis is larger
 PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class _Usual(NamedTuple):
+    """What all plain jobs of a handler have in common: line, beginning of the spec, options."""
+
+    line: str
+    spec_start: bytes
+    options: EntryOptions | None
 
 
 class Queue:
@@ -80,6 +91,7 @@ class Queue:
             max_arguments_bytes, name="max_arguments_bytes", least=1, most=LARGEST_PAYLOAD
         )
         self._coalescing = Coalescing(broker)
+        self._usual: dict[Handler[..., Any], _Usual] = {}
 
     @classmethod
     def connect(
@@ -164,6 +176,7 @@ class Queue:
         queue: str | None = None,
         retries: int | None = None,
         timeout: float | timedelta | None = None,
+        limits: Sequence[Limit] | None = None,
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
@@ -184,6 +197,7 @@ class Queue:
                 queue=queue,
                 retries=retries,
                 timeout=timeout,
+                limits=None if limits is None else check_limits(limits),
             ),
         )
 
@@ -289,14 +303,32 @@ class Queue:
         space = self.space
         if request.id is not None:
             space, token = split_job_id(request.id)
-        line = line_name(request.queue or handler.queue, handler.runs, request.line)
-        spec = Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout)
-        return space, line, Entry(token or new_token(), _encode(spec), self._options(handler, request))
+        usual = self._usual.get(handler) or self._learn_usual(handler)
+        if request.retries is None and request.timeout is None:
+            spec = usual.spec_start + args
+        else:
+            spec = _encode(Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout))
+        if request is PLAIN and not handler.limits:
+            return space, usual.line, Entry(token or new_token(), spec, usual.options)
+        line = usual.line
+        if request.queue is not None or request.line is not Line.NORMAL:
+            line = line_name(request.queue or handler.queue, handler.runs, request.line)
+        ties = _ties(handler, request, args) if handler.limits or request.limits else None
+        return space, line, Entry(token or new_token(), spec, self._options(handler, request, ties))
 
-    def _options(self, handler: Handler[..., Any], request: JobRequest) -> EntryOptions | None:
+    def _learn_usual(self, handler: Handler[..., Any]) -> _Usual:
+        # All that comes before the arguments: an array of three, its first two.
+        start = b"\x93" + _encode(SCHEMA) + _encode(handler.kind)
+        line = line_name(handler.queue, handler.runs, Line.NORMAL)
+        usual = self._usual[handler] = _Usual(line, start, self._options(handler, PLAIN, None))
+        return usual
+
+    def _options(
+        self, handler: Handler[..., Any], request: JobRequest, ties: Ties | None
+    ) -> EntryOptions | None:
         """What sets the job apart from a plain one; None when nothing does."""
         key = request.idempotency_key
-        if not (key or request.owner or request.delay):
+        if not (key or request.owner or request.delay or ties):
             usual = handler.max_crashes == DEFAULT_MAX_CRASHES
             return None if usual else EntryOptions(max_crashes=handler.max_crashes)
         return EntryOptions(
@@ -307,6 +339,7 @@ class Queue:
             # Another kind is other content: its result would be of another type.
             fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
             window=self._window_ms if key else None,
+            ties=ties,
         )
 
 
@@ -323,6 +356,18 @@ class Enqueuer:
         """Put a job in line. See Queue.enqueue."""
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
         return await self._queue._put(place, handler.returns.declared)
+
+
+def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:
+    """What ties the job to others; None for nothing. Raises InvalidOption for a limit that is none of its."""
+    limits = handler.limits if request.limits is None else request.limits
+    if not limits:
+        return None
+    if request.limits is not None:
+        handler.check_limits(limits)
+    arguments = handler.decode(args)
+    job = {"kind": handler.kind, "owner": request.owner, "queue": request.queue or handler.queue}
+    return Ties(tuple(limit.bound_to(arguments, job) for limit in limits))
 
 
 def _id_at(place: Place) -> str:

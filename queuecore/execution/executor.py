@@ -87,7 +87,7 @@ class Executor:
                     result = await self._run_in_thread(attempt, handler, arguments)
                 if attempt.stopped is None or attempt.stopped in ("drained", "outgrown"):
                     encoded = handler.returns.encode(result, limit=self._max_result_bytes)
-                    outcome = Completed(claim.id, claim.attempt, encoded)
+                    outcome = Completed(claim.id, claim.attempt, encoded, claim.tied)
                 else:
                     # It took no notice of being stopped, or too late: others were told that it ended.
                     outcome = outcome_of_stop(attempt)
@@ -122,7 +122,7 @@ class Executor:
         )
         match ended:
             case Returned(result):
-                return Completed(claim.id, claim.attempt, result)
+                return Completed(claim.id, claim.attempt, result, claim.tied)
             case Raised(failure):
                 return outcome_of_failure(attempt, failure)
             case Died(error):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
@@ -25,7 +25,9 @@ from ..model import (
     HandlerError,
     InvalidArguments,
     InvalidOption,
+    Limit,
     Runs,
+    check_limits,
     check_name,
     seconds,
     show,
@@ -69,6 +71,7 @@ def handler(
     retries: int = DEFAULT_RETRIES,
     max_crashes: int = DEFAULT_MAX_CRASHES,
     backoff: Backoff | None = None,
+    limits: Sequence[Limit] = (),
     title: str | None = None,
 ) -> Decorate:
     """Make a function the handler of a kind of job.
@@ -85,6 +88,7 @@ def handler(
         retries: how often a failed attempt is followed by another one.
         max_crashes: how often the job may kill its worker before it is failed.
         backoff: the delays between attempts.
+        limits: under which its jobs start, all of them at once; see Limit.
         title: what people read; by default the first line of the docstring.
 
     Raises:
@@ -101,6 +105,7 @@ def handler(
             retries=retries,
             max_crashes=max_crashes,
             backoff=backoff,
+            limits=limits,
             title=title,
         )
 
@@ -111,7 +116,7 @@ class Handler(Generic[P, R]):
     """A kind of job: its function, its options and the schema of its arguments.
 
     Attributes:
-        kind, title, description, runs, queue, timeout, retries, max_crashes, backoff: as decorated.
+        kind, title, description, runs, queue, timeout, retries, max_crashes, backoff, limits: as decorated.
         function: the function itself.
         Arguments: a frozen struct type with one field for each argument.
         returns: the type of what it returns.
@@ -128,6 +133,7 @@ class Handler(Generic[P, R]):
         retries: int,
         max_crashes: int,
         backoff: Backoff | None,
+        limits: Sequence[Limit],
         title: str | None,
     ) -> None:
         _check_kind(kind)
@@ -143,6 +149,7 @@ class Handler(Generic[P, R]):
             self.retries = whole_number(retries, name="retries", least=0, most=MOST_RETRIES)
             self.max_crashes = whole_number(max_crashes, name="max_crashes", least=1, most=MOST_RETRIES)
             self.backoff = _backoff_of(backoff)
+            self.limits = check_limits(limits)
             title = title if title is None else text(title, name="title")
         except InvalidOption as error:
             raise HandlerError(f"kind {kind}: {error}") from error
@@ -156,6 +163,10 @@ class Handler(Generic[P, R]):
         self._decoder = msgspec.msgpack.Decoder(self.Arguments)
         self._positional = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
         self._keyword = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+        try:
+            self.check_limits(self.limits)
+        except InvalidOption as error:
+            raise HandlerError(str(error)) from error
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", kind)
 
@@ -240,6 +251,12 @@ class Handler(Generic[P, R]):
         if definitions:
             schema["$defs"] = definitions
         return schema
+
+    def check_limits(self, limits: Sequence[Limit]) -> None:
+        """Raise InvalidOption if these cannot be limits of this kind's jobs."""
+        arguments = frozenset(self.Arguments.__struct_fields__)
+        for limit in limits:
+            limit.check_arguments(self.kind, arguments)
 
     def _check_runs(self, is_coroutine: bool) -> None:
         if self.runs not in RUNS:

@@ -61,6 +61,7 @@ from .job import (
     Retention,
     Step,
 )
+from .limits import Limit, check_limits
 from .lines import DEFAULT_LINE, DEFAULT_QUEUE, LINES, RUNS, Line, LineName, Runs, line_name, split_line_name
 from .options import WorkerOptions
 from .request import (
@@ -79,6 +80,7 @@ from .runners import Heartbeat, Recovered, RunnerInfo, RunnerRecord
 from .states import State
 from .subscription import Subscription, parse_queues
 from .texts import show, text_of
+from .ties import Ties, WaitsFor
 
 __all__ = [
     "DEFAULT_LINE",
@@ -122,6 +124,7 @@ __all__ = [
     "JobNotFound",
     "JobRecord",
     "JobRequest",
+    "Limit",
     "Line",
     "LineName",
     "Outcome",
@@ -149,9 +152,12 @@ __all__ = [
     "Step",
     "Submitted",
     "Subscription",
+    "Ties",
     "Unconfirmed",
     "UnknownKind",
+    "WaitsFor",
     "WorkerOptions",
+    "check_limits",
     "check_name",
     "choice",
     "line_name",

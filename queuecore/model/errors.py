@@ -137,6 +137,14 @@ class InvalidOption(QueueError, ValueError, TypeError):
         self.option = option
 
 
+class InvalidLimit(InvalidOption):
+    """A limit cannot be what was asked for; the message says what to write instead."""
+
+    def __init__(self, reason: str) -> None:
+        QueueError.__init__(self, reason)
+        self.option = "limits"
+
+
 class InvalidArguments(QueueError):
     """The arguments do not fit the handler's signature."""
 

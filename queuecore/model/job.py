@@ -13,6 +13,7 @@ import msgspec
 from .given import seconds
 from .lines import Line, Runs
 from .states import State
+from .ties import WaitsFor
 
 MAX_ERROR_CHARS: Final = 2_000
 
@@ -69,7 +70,10 @@ class AttemptRecord(msgspec.Struct, frozen=True):
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as it stands in Redis, decoded."""
+    """A job as it stands in Redis, decoded.
+
+    `waits_for` is there while it waits; `limits` are the keys of those that it starts under.
+    """
 
     id: str
     space: str
@@ -98,6 +102,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorRecord | None
     attempts: tuple[AttemptRecord, ...]
     expires_ms: int | None = None
+    waits_for: WaitsFor | None = None
+    limits: tuple[str, ...] = ()
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +11,7 @@ import msgspec
 from .errors import InvalidOption
 from .given import choice, seconds, text, whole_number
 from .ids import check_job_id, check_name
+from .limits import Limit, check_limits
 from .lines import Line, LineName
 
 # Version of a stored job. A release reads its own and the one before; a runner that meets a later one
@@ -69,6 +70,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
         queue: another queue than the handler's own.
         retries: other than the handler's own.
         timeout: of an attempt, in seconds or as a timedelta, other than the handler's own.
+        limits: instead of the handler's own; none with `()`.
 
     Raises:
         InvalidOption: one of them has no sense; the message says what it must be.
@@ -85,6 +87,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None = None
     retries: int | None = None
     timeout: float | None = None
+    limits: tuple[Limit, ...] | None = None
 
     if TYPE_CHECKING:
         # What may be given is more than what is found in it.
@@ -102,6 +105,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             queue: str | None = ...,
             retries: int | None = ...,
             timeout: float | timedelta | None = ...,
+            limits: Sequence[Limit] | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -128,6 +132,8 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             _convert(self, "retries", whole_number(self.retries, name="retries", least=0, most=MOST_RETRIES))
         if self.timeout is not None:
             _convert(self, "timeout", seconds(self.timeout, name="timeout", least=SHORTEST_TIMEOUT))
+        if self.limits is not None:
+            _convert(self, "limits", check_limits(self.limits))
 
 
 class Submitted(msgspec.Struct, frozen=True):

@@ -25,22 +25,24 @@ LUA: Final = Path(__file__).with_name("lua")
 # Which files stand before a script's own, in this order. What of them nobody calls is left out.
 _JOBS = ("basics", "jobs")
 _MOVES = (*_JOBS, "lines", "idle", "watching", "moves")
+_WAITS = (*_MOVES, "set_aside", "admit", "limits")
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "advance": (
-        *(*_MOVES, "schedule", "promote", "claim"),
+        *(*_WAITS, "attempts", "schedule", "promote", "claim"),
         *("complete", "retry", "fail", "release", "stop", "recover"),
     ),
-    "cancel": (*_JOBS, "lines", "watching", "moves"),
-    "enqueue": ("basics", "lines", "idle", "unique", "hand_over"),
+    "cancel": (*_MOVES, "admit", "limits"),
+    "enqueue": ("basics", "lines", "idle", "set_aside", "limits", "unique", "hand_over"),
     "expired": ("basics",),
-    "heartbeat": (*_MOVES, "schedule", "promote"),
+    "heartbeat": (*_MOVES, "admit", "limits", "schedule", "promote"),
     "progress": (*_JOBS, "watching", "moves"),
     "prune": (*_JOBS, "watching"),
-    "reconcile": (*_MOVES, "release"),
+    "reconcile": (*_MOVES, "admit", "limits", "attempts", "release"),
     "register": ("basics",),
     "requeue": _MOVES,
-    "sweep": (*_MOVES, "recover"),
-    "take_over": (*_MOVES, "recover"),
+    "sweep": (*_WAITS, "attempts", "recover"),
+    "sweep_limits": (*_MOVES, "admit", "limits"),
+    "take_over": (*_MOVES, "admit", "limits", "attempts", "recover"),
     "unregister": ("basics", "lines", "idle"),
     "watch": _JOBS,
 }

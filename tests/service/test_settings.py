@@ -42,6 +42,7 @@ ELSEWHERE = {
     "http.host": "tests/launch",
     "http.port": "every test of this folder",
     "http.min_body_rate": "tests/api/serving/test_guard.py",
+    "auth.required": "test_status.py",
     "auth.tokens": "test_status.py",
     "worker.handlers": "every test of this folder",
     "worker.grace": "test_shutdown.py",

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from queuecore import Backoff, JobContext, Permanent, Retry, Step, handler
+from queuecore import Backoff, JobContext, Limit, Permanent, Retry, Step, handler
 
 AT_ONCE = Backoff(base=0.0)
 
@@ -39,6 +39,14 @@ async def mark(ctx: JobContext, path: str, seconds: float = 0.0) -> None:
     _append(path, f"start {ctx.job_id} {ctx.attempt}")
     await asyncio.sleep(seconds)
     _append(path, f"end {ctx.job_id} {ctx.attempt}")
+
+
+@handler("test.limited", backoff=AT_ONCE, max_crashes=100, limits=[Limit("{customer}", concurrency=3)])
+async def limited(ctx: JobContext, path: str, customer: str, seconds: float) -> None:
+    """Say when this attempt began and ended, and in which process."""
+    _append(path, f"start {customer} {os.getpid()} {ctx.job_id}:{ctx.attempt} {time.monotonic()}")
+    await asyncio.sleep(seconds)
+    _append(path, f"end {customer} {os.getpid()} {ctx.job_id}:{ctx.attempt} {time.monotonic()}")
 
 
 @handler("test.raise", retries=2, backoff=AT_ONCE)

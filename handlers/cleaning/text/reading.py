@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.options import CleaningOptions
 from handlers.cleaning.table import Batch, Description, Reject
@@ -97,6 +99,7 @@ class TextTable:
                 rejects=rows.rejects,
                 clipped=rows.clipped,
                 padded=rows.padded,
+                mended=rows.mended,
                 done=done,
                 may_be_untidy=rows.has_breaks or _may_be_untidy(raw, text, self.encoding.codec),
             )
@@ -231,13 +234,9 @@ def _set_aside_undecodable(batch: Batch, encoding: Encoding) -> Batch:
             keep.append(False)
         else:
             keep.append(True)
-    return Batch(
-        [[cell for cell, fit in zip(cells, keep, strict=True) if fit] for cells in batch.columns],
-        [number for number, fit in zip(batch.rows, keep, strict=True) if fit],
-        blank=batch.blank,
+    return msgspec.structs.replace(
+        batch,
+        columns=[[cell for cell, fit in zip(cells, keep, strict=True) if fit] for cells in batch.columns],
+        rows=[number for number, fit in zip(batch.rows, keep, strict=True) if fit],
         rejects=tuple(sorted(rejects, key=lambda reject: reject.row)),
-        clipped=batch.clipped,
-        padded=batch.padded,
-        done=batch.done,
-        may_be_untidy=batch.may_be_untidy,
     )

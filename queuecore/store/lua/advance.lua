@@ -26,7 +26,8 @@ local function repeated(answer)
       local job = owned(token, attempt, SPEC)
       if job then
         flat[#flat + 1] = token
-        flat[#flat + 1] = attempt == '1' and job[SPEC] or later_attempt(job.key, job[SPEC], attempt)
+        local plain = attempt == '1' and job.mark == ''
+        flat[#flat + 1] = plain and job[SPEC] or later_attempt(job.key, job[SPEC], attempt, job.mark)
       end
     end
     claims[#claims + 1] = flat
@@ -58,7 +59,7 @@ end
 -- Settles what did not complete. What goes back to the front of a line does so last and in its own order,
 -- whatever the order of the outcomes.
 local function settle_others(first, fenced)
-  local verbs = { retry = retry, fail = fail, release = release, stop = stop, recover = recover }
+  local verbs = { complete = complete_tied, retry = retry, fail = fail, release = release, stop = stop, recover = recover }
   local left, given_back, places = {}, {}, {}
   local function settle(at)
     local token, attempt = split_name(ARGV[at + 1])
@@ -103,11 +104,12 @@ local function tell_idleness(ask, lines, claimed)
   end
 end
 
-local names, said = {}, {}
+local names, said, most_aside = {}, {}, 0
 local function claim_for(ask)
   local lines, before = lines_of(ask.queues, ask.runs), #names
-  local claims, n = {}, 0
-  if ask.slots > 0 then claims, n = claim(runner, ask.slots, lines, now_text, names) end
+  local claims, n, aside = {}, 0, 0
+  if ask.slots > 0 then claims, n, aside = claim(runner, ask.slots, lines, now_text, names) end
+  most_aside = math.max(most_aside, aside)
   tell_idleness(ask, lines, n)
   said[#said + 1] = table.concat(names, ',', before + 1) .. '|'
   return claims
@@ -128,6 +130,7 @@ if registered then
     next_due = next_due_ms(now)
   end
   for index, ask in ipairs(asks) do claims[index] = claim_for(ask) end
+  if most_aside > 0 then next_due = most_aside < MOST_SET_ASIDE and next_due_ms(now) or 0 end
 end
 notify_all(done, names)
 for line in pairs(pushed) do pass_on(line) end

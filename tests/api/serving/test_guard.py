@@ -81,6 +81,16 @@ async def test_a_service_for_this_machine_answers_under_its_names_only(
     assert response.status_code == status
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
+async def test_health_is_told_under_any_name(site: Site, path: str) -> None:
+    for host in ("10.0.3.7:8000", "queuecore.internal", "[fe80::1]", "a b", ""):
+        response = await site.client.get(path, headers={"Host": host})
+        assert response.status_code == 200, response.text
+
+        other = await site.client.get(path + "/more", headers={"Host": host})
+        assert other.status_code == 421
+
+
 async def test_a_service_for_a_network_answers_under_any_name(
     settings: config.Settings, registry: Registry
 ) -> None:
@@ -174,7 +184,7 @@ class TestPace:
     """A body must come at a tolerable rate; only the time spent waiting for it counts."""
 
     async def test_a_body_that_stands_still_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(guard, "GRACE", 0.1)
+        monkeypatch.setattr(guard, "PAUSE", 0.1)
 
         async def receive() -> Any:
             await asyncio.sleep(10)
@@ -185,7 +195,7 @@ class TestPace:
         assert time.monotonic() - begun < 1.0
 
     async def test_a_body_that_drips_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(guard, "GRACE", 0.1)
+        monkeypatch.setattr(guard, "PAUSE", 0.1)
 
         async def receive() -> Any:
             await asyncio.sleep(0.02)
@@ -200,8 +210,42 @@ class TestPace:
         with pytest.raises(Problem, match="too-slow"):
             await asyncio.wait_for(read_all(), 2.0)
 
+    async def test_what_came_quickly_buys_no_more_than_a_pause(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(guard, "PAUSE", 0.1)
+        messages = [{"type": "http.request", "body": b"x" * (8 << 20), "more_body": True}]
+
+        async def receive() -> Any:
+            if messages:
+                return messages.pop()
+            await asyncio.sleep(10)
+
+        paced = PacedReceive(receive, 1000)
+        await paced()
+
+        with pytest.raises(Problem, match="too-slow"):
+            await asyncio.wait_for(paced(), 2.0)
+
+    async def test_without_a_rate_a_body_may_drip_but_not_stand(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(guard, "PAUSE", 0.2)
+        drops = 5
+
+        async def receive() -> Any:
+            nonlocal drops
+            await asyncio.sleep(0.1 if drops else 10)
+            drops -= 1
+            return {"type": "http.request", "body": b"x", "more_body": True}
+
+        paced = PacedReceive(receive, 0)
+        for _ in range(5):
+            await paced()
+
+        with pytest.raises(Problem, match="too-slow"):
+            await asyncio.wait_for(paced(), 2.0)
+
     async def test_a_slow_disk_is_not_the_sender_s_fault(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(guard, "GRACE", 0.05)
+        monkeypatch.setattr(guard, "PAUSE", 0.05)
 
         async def receive() -> Any:
             return {"type": "http.request", "body": b"x", "more_body": True}
@@ -212,7 +256,7 @@ class TestPace:
             await asyncio.sleep(0.05)
 
     async def test_after_the_body_nothing_is_timed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(guard, "GRACE", 0.01)
+        monkeypatch.setattr(guard, "PAUSE", 0.01)
         messages = [{"type": "http.request", "body": b"x", "more_body": False}]
 
         async def receive() -> Any:
