@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
@@ -16,6 +16,7 @@ from ..model import (
     MAX_ARGUMENTS_BYTES,
     SCHEMA,
     BrokerUnavailable,
+    InvalidOption,
     JobRequest,
     Limit,
     Line,
@@ -40,6 +41,7 @@ from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions, Events, uni
 from .coalescing import Answer, Coalescing, accepted
 from .inspector import Inspector
 from .job import Job
+from .mistakes import no_handler, no_request
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,7 +84,9 @@ class Queue:
         check_name(space, name="space")
         self.broker = broker
         self.space = space
-        self.registry = registry or Registry()
+        if registry is not None and not isinstance(registry, Registry):
+            raise InvalidOption("registry", registry, "a Registry, such as Registry.load('mail') for mail.py")
+        self.registry = Registry() if registry is None else registry
         self.inspector = Inspector(broker, space=space, retention=retention)
         self.events = Events(broker)
         window = seconds(idempotency_window, name="idempotency_window", least=SHORTEST_WINDOW)
@@ -155,12 +159,15 @@ class Queue:
         """Put a job in the normal line of the handler's queue. Once this returns, it is stored.
 
         Raises:
+            InvalidOption: it is no handler.
             InvalidArguments: they do not fit the handler's signature.
             PayloadTooLarge: they are too large to be stored with a job.
             Unconfirmed: Redis did not answer; the job may be stored, and `await error.retry()` is safe.
             BrokerRefused: Redis will not do it, however often it is asked.
             QueueFull: Redis is at maxmemory.
         """
+        if not isinstance(handler, Handler):
+            raise no_handler(handler)
         return await self._put(
             self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns.declared
         )
@@ -209,6 +216,8 @@ class Queue:
             IdempotencyConflict: the key was used before, with another fingerprint.
             Others: as `enqueue`.
         """
+        if not isinstance(request, JobRequest):
+            raise no_request(request)
         handler = self.registry[request.kind]
         place = self._entry(handler, handler.encode_mapping(request.args), request)
         try:
@@ -218,15 +227,18 @@ class Queue:
             again = msgspec.structs.replace(request, id=_id_at(place))
             raise Unconfirmed(error.reason, [_id_at(place)], lambda: self.submit(again)) from error
 
-    async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Submitted]:
+    async def enqueue_many(self, requests: Iterable[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
 
         All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict the
         other jobs are stored.
         """
         places: dict[tuple[str, str], tuple[list[int], list[Entry]]] = {}
+        requests = list(requests)
         registry, make_entry = self.registry, self._entry
         for index, (request, token) in enumerate(zip(requests, new_tokens(len(requests)), strict=True)):
+            if not isinstance(request, JobRequest):
+                raise no_request(request)
             handler = registry[request.kind]
             space, line, entry = make_entry(handler, handler.encode_mapping(request.args), request, token)
             indexes, entries = places.setdefault((space, line), ([], []))
@@ -246,6 +258,8 @@ class Queue:
             JobNotFound: the text has not the form of an id. Whether there is such a job is not asked.
         """
         split_job_id(job_id)
+        if handler is not None and not isinstance(handler, Handler):
+            raise no_handler(handler)
         return Job(self, job_id, handler.returns.declared if handler is not None else Any)
 
     async def cancel(self, job_id: str) -> State:
@@ -354,6 +368,8 @@ class Enqueuer:
 
     async def enqueue(self, handler: Handler[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Put a job in line. See Queue.enqueue."""
+        if not isinstance(handler, Handler):
+            raise no_handler(handler)
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
         return await self._queue._put(place, handler.returns.declared)
 

@@ -174,12 +174,17 @@ class PayloadTooLarge(QueueError):
         self.limit = limit  # bytes
 
 
+_NO_KINDS: Final = (
+    "none are known here: a queue is told with Queue.connect(url, registry=Registry.load('mail')) for mail.py"
+)
+
+
 class UnknownKind(QueueError):
     """No handler is registered for this kind."""
 
     def __init__(self, kind: str, known: tuple[str, ...] = ()) -> None:
-        choices = f"; known kinds: {', '.join(known)}" if known else ""
-        super().__init__(f"no handler for the kind {kind!r}{choices}")
+        choices = f"known kinds: {', '.join(known)}" if known else _NO_KINDS
+        super().__init__(f"no handler for the kind {show(kind)}; {choices}")
         self.kind = kind
 
 
