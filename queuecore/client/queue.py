@@ -22,6 +22,7 @@ from ..model import (
     Line,
     LineName,
     PayloadTooLarge,
+    QueueClosed,
     Retention,
     Spec,
     State,
@@ -222,6 +223,8 @@ class Queue:
         place = self._entry(handler, handler.encode_mapping(request.args), request)
         try:
             return await self._coalescing.send(*place)
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             # With the id that it has now, so that the same request makes the same job.
             again = msgspec.structs.replace(request, id=_id_at(place))
@@ -292,6 +295,8 @@ class Queue:
     async def _put(self, place: Place, returns: Any) -> Job[Any]:
         try:
             return Job(self, (await self._coalescing.send(*place)).id, returns)
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             raise Unconfirmed(error.reason, [_id_at(place)], lambda: self._put(place, returns)) from error
 
@@ -303,6 +308,8 @@ class Queue:
             for (space, line), (indexes, entries) in places.items():
                 sent = await self._coalescing.send_many(space, line, entries)
                 answers.update(zip(indexes, sent, strict=True))
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             ids = [_id_at((*at, entry)) for at, (_, entries) in places.items() for entry in entries]
             raise Unconfirmed(error.reason, ids, lambda: self._put_many(places, count)) from error

@@ -2,6 +2,7 @@
 
 QueueError
 ├── BrokerUnavailable       Redis did not answer; nothing is known to be lost, try again later
+│   ├── QueueClosed         the queue was closed and asks nothing any more
 │   └── Unconfirmed         the jobs may be stored and may run; `retry()` sends the same request again
 ├── BrokerRefused           Redis answered, but will not do it: wrong password, wrong server, a damaged key
 ├── QueueFull               Redis is at its memory limit and takes no new jobs
@@ -12,6 +13,7 @@ QueueError
 ├── InvalidResult           a handler returned what cannot be its result, or not what it declares
 ├── PayloadTooLarge         arguments, result, progress or checkpoint over its limit
 ├── UnknownKind             no handler is registered for this kind
+├── OtherLoop               the queue is in use in another event loop
 ├── HandlerError            a handler is declared wrongly
 ├── IdempotencyConflict     the key was used before, for something else
 ├── AttemptFenced           the attempt no longer owns its job
@@ -41,6 +43,14 @@ class BrokerUnavailable(QueueError):
         super().__init__(f"Redis is unavailable ({reason}); try again in {retry_after:g} s")
         self.reason = reason
         self.retry_after = retry_after  # seconds
+
+
+class QueueClosed(BrokerUnavailable):
+    """The queue was closed before it was asked: nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("this queue was closed")
+        self.args = ("this queue was closed: make another one with Queue.connect(url)",)
 
 
 class Unconfirmed(BrokerUnavailable):
@@ -190,6 +200,15 @@ class UnknownKind(QueueError):
 
 class HandlerError(QueueError):
     """A handler is declared wrongly: its name, signature or options cannot work."""
+
+
+class OtherLoop(QueueError, RuntimeError):
+    """A queue works in one event loop at a time; in the next one when that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this queue is in use in another event loop, which still runs: make a Queue for each of them"
+        )
 
 
 class IdempotencyConflict(QueueError):
