@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
 
 from .. import log
-from ..handling import Handler, JobContext, Registry, encode_result, forget_frames, is_exhaustion
+from ..handling import Handler, JobContext, Registry, forget_frames, is_exhaustion
 from ..model import MAX_ERROR_CHARS, text_of
 from ..processes import (
     Home,
@@ -179,7 +179,7 @@ class JobProcess:
             handler = self._registry[request.kind]
             arguments = handler.decode(request.args)
             result = self._invoke(handler, context, arguments, variables)
-            return Returned(encode_result(result, limit=self._max_result_bytes))
+            return Returned(handler.returns.encode(result, limit=self._max_result_bytes))
         except Interrupted:
             return Stopped()
         except BaseException as error:
