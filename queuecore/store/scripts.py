@@ -49,7 +49,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 SELDOM: Final[dict[str, tuple[str, ...]]] = {
     "advance": (
         *("moves", "set_aside", "admit", "limits", "attempts", "promote"),
-        *("complete_tied", "retry", "fail", "release", "stop", "recover"),
+        *("complete_tied", "retry", "fail", "release", "stop", "recover", "settle_others", "repeated"),
     ),
     "enqueue": ("set_aside", "limits", "unique"),
 }

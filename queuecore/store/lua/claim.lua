@@ -4,13 +4,8 @@
 -- flags  allow-oom
 -- ARGV   (part of advance)
 -- Adds the names of the attempts to `names`. Returns, flat: token, spec; for a job's later attempts, instead of its spec,
--- {spec, attempt, failures, crashes, checkpoint, mark}, '' where there is nothing; and how many there are.
+-- what later_attempt says; and how many there are.
 local MOST_SET_ASIDE = 250
-
-local function later_attempt(key, spec, attempt, mark)
-  local fields = call('HMGET', key, FAILURES, CRASHES, CHECKPOINT)
-  return { spec, attempt, fields[1] or '', fields[2] or '', fields[3] or '', mark }
-end
 
 -- Jumps over places that cancelled jobs left at the head, of which there can be very many in a row. Returns how many.
 local function skip_holes(line)
