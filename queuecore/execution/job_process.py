@@ -82,7 +82,8 @@ def _serve(line: RunnerLine, output: int) -> None:
     os.umask(0o077)
     sys.path[:] = setup.search_path
     try:
-        registry = Registry.load(setup.handlers)
+        with log.Caretaker():
+            registry = Registry.load(setup.handlers)
     except BaseException as error:
         line.send(Unfit(text_of(error)[:MAX_ERROR_CHARS]))
         raise
