@@ -1,6 +1,6 @@
 """Files of jobs in a local directory.
 
-    <root>/tmp/<token>/            an upload that is being received; nobody refers to it
+    <root>/tmp/incoming-…/<token>/ an upload that a process receives; nobody refers to it
     <root>/ab/<token>/input        an uploaded file
     <root>/ab/<token>/upload.json  its journal; `upload.held` while somebody decides about the job
     <root>/ab/<token>/job          the job's id, where there is no journal
@@ -16,7 +16,6 @@ import os
 import re
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from storage.attempt import AttemptFiles
 from storage.durable import hash_file, sync_directory
 from storage.errors import FileMissing, StorageFull
 from storage.files import JOURNALS, Artifact, Entry, FileRef, Journal, Standing
+from storage.incoming import Incoming, collect
 from storage.receiver import Receiver
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\Z")
@@ -47,6 +47,7 @@ class LocalStorage:
         self.reserve_bytes = reserve_bytes
         self._temporary = root / "tmp"
         self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._incoming = Incoming(self._temporary)
 
     def receive(self, job_id: str, *, expected: int = 0) -> Receiver:
         """Begin to take the file of a job.
@@ -62,7 +63,7 @@ class LocalStorage:
         token = _token_of(job_id)
         return Receiver(
             root=self.root,
-            temporary=self._temporary / token,
+            temporary=self._incoming.place(token),
             final=self._home(token),
             check_room=self.check_room,
         )
@@ -152,19 +153,14 @@ class LocalStorage:
                 yield entry.journal
 
     def collect(self, older_than: float) -> int:
-        """Remove what uploads and deletions left in the temporary directory when they were cut short.
+        """Remove what uploads and deletions left when they were cut short; never what an upload still writes.
 
         Args:
             older_than: seconds without any change.
 
         Returns: how many were removed.
         """
-        removed = 0
-        for leftover in self._temporary.iterdir():
-            if time.time() - _last_change(leftover) > older_than:
-                shutil.rmtree(leftover, ignore_errors=True)
-                removed += 1
-        return removed
+        return collect(self._temporary, older_than)
 
     def free_bytes(self) -> int:
         """Return how much room is left for files, in bytes; the reserve is not counted off."""

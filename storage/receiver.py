@@ -46,6 +46,7 @@ class Receiver:
         self._writing: asyncio.Future[None] | None = None
         self._digest = hashlib.sha256()
         self._descriptor: int | None = None
+        self._closed = False
         self._finished: FileRef | None = None
 
     async def write(self, data: bytes) -> None:
@@ -60,6 +61,17 @@ class Receiver:
         if self._pending_size >= BATCH:
             await self._pass_on()
 
+    async def close(self) -> None:
+        """Make the content durable: all of it has come, and the file need not be open any longer.
+
+        Raises:
+            StorageFull: there is no room left.
+        """
+        if not self._closed:
+            await self._pass_on()
+            await self._in_thread(self._close_durably)
+            self._closed = True
+
     async def finish(self, name: str) -> FileRef:
         """Make the content durable and say what it is. The file has no final name yet.
 
@@ -69,9 +81,8 @@ class Receiver:
         Raises:
             StorageFull: there is no room left.
         """
-        await self._pass_on()
+        await self.close()
         if self._finished is None:
-            await self._in_thread(self._close_durably)
             key = (self._final / "input").relative_to(self._root)
             self._finished = FileRef(
                 name=name, size=self.size, sha256=self._digest.hexdigest(), key=key.as_posix()

@@ -1,6 +1,8 @@
 """What HTTP is, and nothing of jobs: problems, replies, parameters, file names, the protocol's limits."""
 
 from api.http import problems, protocol
+from api.http.addresses import client_at, is_in
+from api.http.connections import Connections, make_room_for
 from api.http.names import check_name, content_disposition, extension
 from api.http.parameters import (
     check_not_encoded,
@@ -39,6 +41,7 @@ from api.http.problems import (
     RESULT_NOT_READY,
     SIGN_IN,
     TOKEN_UNKNOWN,
+    TOO_MANY_CONNECTIONS,
     TOO_SLOW,
     UNKNOWN_KIND,
     UNKNOWN_OPTION,
@@ -81,20 +84,25 @@ __all__ = [
     "RESULT_NOT_READY",
     "SIGN_IN",
     "TOKEN_UNKNOWN",
+    "TOO_MANY_CONNECTIONS",
     "TOO_SLOW",
     "UNKNOWN_KIND",
     "UNKNOWN_OPTION",
     "UPLOAD_INCOMPLETE",
     "WRONG_HOST",
     "WRONG_OPTION",
+    "Connections",
     "GuardedProtocol",
     "Problem",
     "ProblemType",
     "check_name",
     "check_not_encoded",
+    "client_at",
     "content_disposition",
     "decode_json",
     "extension",
+    "is_in",
+    "make_room_for",
     "problem_response",
     "problems",
     "protocol",

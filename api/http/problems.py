@@ -238,6 +238,12 @@ QUEUE_UNAVAILABLE = ProblemType(
     "The queue cannot be reached just now",
     "Nothing is lost. Try again after the time in Retry-After.",
 )
+TOO_MANY_CONNECTIONS = ProblemType(
+    "too-many-connections",
+    503,
+    "Too many connections are open",
+    "Try again in a moment, and keep fewer open at one time.",
+)
 NOT_READY = ProblemType("not-ready", 503, "The service is not ready", "Try again in a moment.")
 QUEUE_FULL = ProblemType(
     "queue-full", 507, "The queue has no room for another job", "Try again later, or tell the operator."

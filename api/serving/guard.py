@@ -7,13 +7,25 @@ import asyncio
 import functools
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http import BAD_PARAMETER, BAD_REQUEST, CROSS_ORIGIN, TOO_SLOW, WRONG_HOST, Problem, problem_response
+from api.http import (
+    BAD_PARAMETER,
+    BAD_REQUEST,
+    CROSS_ORIGIN,
+    TOO_MANY_CONNECTIONS,
+    TOO_SLOW,
+    WRONG_HOST,
+    Problem,
+    client_at,
+    is_in,
+    problem_response,
+)
 from api.service import Service
 
 # Headers that a request has once: of two, each reader on the way may take another.
@@ -59,6 +71,7 @@ class Guard:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
+        self._under_way: Counter[str] = Counter()  # requests, by client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,12 +80,35 @@ class Guard:
         send = _with_security_headers(send)
         try:
             _check(scope, local_only=self._is_local_only())
+            client = self._begin(scope)
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
             return
         if scope["method"] not in SAFE_METHODS:
             receive = PacedReceive(receive, self._service.settings.http.min_body_rate)
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._end(client)
+
+    def _begin(self, scope: Scope) -> str:
+        """Count a request that is under way, and refuse one too many of one client; returns the client.
+
+        Clients behind a proxy are told from each other by their requests, since the connections are the
+        proxy's. For all others the bound on connections decides earlier.
+        """
+        http = self._service.settings.http
+        address = scope["client"][0] if scope.get("client") else ""
+        client = "" if is_in(address, http.trusted_proxies) else client_at(address)
+        if client and self._under_way[client] >= http.max_connections_per_client:
+            raise Problem(TOO_MANY_CONNECTIONS, headers={"Retry-After": "5"})
+        self._under_way[client] += 1
+        return client
+
+    def _end(self, client: str) -> None:
+        self._under_way[client] -= 1
+        if not self._under_way[client]:
+            del self._under_way[client]
 
     def _is_local_only(self) -> bool:
         # Whoever needs no token and listens for this machine only must not be reached by a page that has

@@ -98,7 +98,9 @@ async def read_form(
                         raise Problem(FIELD_TOO_LARGE, f"{field} has more than {MAX_FIELD_BYTES} bytes.")
                 case "end" if receiver is None and field is not None:
                     form.fields.append((field, _decode(bytes(text), f"The value of {field}")))
-                case "end":
+                case "end" if receiver is not None:
+                    # A form may have many files, and must not hold all of them open.
+                    await receiver.close()
                     receiver = None
     if not reader.ended:
         raise Problem(UPLOAD_INCOMPLETE, "The form has no closing boundary.")

@@ -33,11 +33,11 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         queues: the queues to serve, the preferred one first, or each with a weight: `("mail=3", "default")`.
         handlers: modules that hold the handlers.
         search_path: where these are found; the worker's own `sys.path` where it is empty.
-        processes: how many runners.
-        slots: jobs that one runner runs at once in its event loop.
+        processes: how many runners run async handlers and threads; another one keeps the job processes.
+        slots: jobs that one of them runs at once in its event loop.
         threads: jobs that it runs at once in threads.
         runner_memory_bytes: resident memory of a runner above which it is replaced, 0 for no limit.
-        job_processes: job processes that it has, and so jobs that it runs at once in them.
+        job_processes: job processes of the worker, and so jobs that it runs at once in them.
         job_memory_bytes: address space of a job process, 0 for no limit.
         job_recycle: jobs that a job process runs before another takes its place.
         grace: how long running jobs may go on when the worker is to stop.
@@ -94,6 +94,10 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
             check_name(space, name="space")
         parse_queues(self.queues)
 
-    def slots_by_class(self) -> dict[Runs, int]:
-        """Return how many jobs one runner runs at once, by the class of slot that they take."""
-        return {"async": self.slots, "thread": self.threads, "process": self.job_processes}
+    def slots_by_runner(self) -> list[dict[Runs, int]]:
+        """Return, for each runner, how many jobs it runs at once, by the class of slot that they take.
+
+        The first keeps the job processes and runs no handler itself, so that none can take them with it.
+        """
+        shared: dict[Runs, int] = {"async": self.slots, "thread": self.threads}
+        return [{"process": self.job_processes}, *(shared for _ in range(self.processes))]

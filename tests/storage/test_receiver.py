@@ -33,7 +33,15 @@ def journal(file: FileRef, **changes: Any) -> Journal:
 
 
 def files_below(root: Path) -> set[str]:
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    """All files but the lock of this process."""
+    paths = (path for path in root.rglob("*") if path.is_file() and path.name != "lock")
+    return {path.relative_to(root).as_posix() for path in paths}
+
+
+def open_files() -> list[str]:
+    """What this process holds open."""
+    descriptors = Path("/proc/self/fd")
+    return [str(descriptor.resolve()) for descriptor in descriptors.iterdir()]
 
 
 async def test_a_committed_file_has_its_content_its_hash_and_its_journal(storage: LocalStorage) -> None:
@@ -69,7 +77,8 @@ async def test_an_aborted_upload_leaves_nothing(storage: LocalStorage, size: int
 
     await receiver.abort()
 
-    assert list(storage.root.rglob("*")) == [storage.root / "tmp"]
+    assert files_below(storage.root) == set()
+    assert list(storage.root.glob("tmp/*/*/")) == []
 
 
 async def test_abort_after_the_commit_changes_nothing(storage: LocalStorage) -> None:
@@ -136,6 +145,18 @@ async def test_a_cancelled_upload_can_still_be_aborted(storage: LocalStorage) ->
     await receiver.abort()
 
     assert files_below(storage.root) == set()
+
+
+async def test_a_file_that_has_come_is_not_held_open(storage: LocalStorage) -> None:
+    receivers = [storage.receive(f"main.{letter * 22}") for letter in "abcdefgh"]
+    for receiver in receivers:
+        await receiver.write(b"x" * (2 << 20))
+        await receiver.close()
+
+    assert not [path for path in open_files() if path.endswith("/input")]
+    for receiver in receivers:
+        assert (await receiver.finish("x")).size == 2 << 20
+        await receiver.abort()
 
 
 async def test_the_event_loop_turns_while_a_large_file_is_written(storage: LocalStorage) -> None:

@@ -26,6 +26,12 @@ async def echo(ctx: JobContext, value: int, *, twice: bool = False) -> list[int]
     return [value, value] if twice else [value]
 
 
+@handler("test.where")
+async def where(ctx: JobContext) -> int:
+    """Return the id of the process."""
+    return os.getpid()
+
+
 @handler("test.sleep", backoff=AT_ONCE)
 async def sleep(ctx: JobContext, seconds: float, timeout: float = 0.0) -> str:
     """Sleep in the event loop."""
@@ -154,6 +160,24 @@ async def say(ctx: JobContext, line: str, seconds: float) -> None:
     """Log a line, and end a little later."""
     ctx.log(line)
     await asyncio.sleep(seconds)
+
+
+@handler("test.untrue", retries=2, backoff=AT_ONCE)
+async def untrue(ctx: JobContext) -> int:
+    """Return something else than is declared."""
+    return None  # type: ignore[return-value]  # that is the point
+
+
+@handler("test.process_untrue", runs="process", retries=2, backoff=AT_ONCE)
+def untrue_in_process(ctx: JobContext) -> int:
+    """Return something else than is declared, in a job process."""
+    return None  # type: ignore[return-value]  # that is the point
+
+
+@handler("test.thread_untrue", runs="thread", retries=2, backoff=AT_ONCE)
+def untrue_in_thread(ctx: JobContext) -> int:
+    """Return something else than is declared, in a thread."""
+    return None  # type: ignore[return-value]  # that is the point
 
 
 def _raise(how: str) -> Any:

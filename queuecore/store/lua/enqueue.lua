@@ -27,15 +27,6 @@ local function stand_in_line(token)
   next_place = next_place + 1
 end
 
--- The limit that a new job has to wait for: one that is full, or that others wait for already.
-local function obstacle_of(ties)
-  local limits = ties and ties.limits or {}
-  for _, limit in ipairs(limits) do
-    if call('EXISTS', base .. K_WAITERS .. limit.name) == 1 then return limit end
-  end
-  return first_full(limits, now)
-end
-
 local function enqueue_with_options(key, token, spec, options)
   local fields = { SPEC, spec, CREATED, created }
   local function field(word, value, ...)
@@ -62,13 +53,13 @@ local function enqueue_with_options(key, token, spec, options)
     call('ZADD', base .. K_SCHEDULED, due, token)
     timed = timed + 1
   else
-    local obstacle = obstacle_of(options.ties)
+    local obstacle = options.ties and seldom().obstacle_of(options.ties, now)
     if obstacle then
-      remember_waiters(obstacle, now)
+      seldom().remember_waiters(obstacle, now)
       timed = timed + (obstacle.interval and 1 or 0)
       field(STATE, 'waiting 0' .. mark)
       field(SEQ, 0)
-      field(set_aside(token, line, nil, 'limit', obstacle.name, K_WAITERS))
+      field(seldom().set_aside(token, line, nil, 'limit', obstacle.name, K_WAITERS))
     else
       field(STATE, 'queued 0' .. mark)
       field(SEQ, integer(next_place))
@@ -113,7 +104,7 @@ for index = 1, n do
     if options.follows then
       earlier, reason = led_to, led_reason
     elseif options.unique then
-      earlier, reason = take_key(token, options)
+      earlier, reason = seldom().take_key(token, options)
       led_to, led_reason = earlier, reason
     end
     if earlier then
