@@ -171,6 +171,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         answers=ACCEPTED,
         refusals=(
             problems.BODY_NOT_JSON,
+            problems.CONTENT_ENCODING_NOT_ACCEPTED,
             problems.BAD_IDEMPOTENCY_KEY,
             problems.UPLOAD_INCOMPLETE,
             problems.TOO_SLOW,
@@ -226,6 +227,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals=(
             problems.TOKEN_UNKNOWN,
             problems.BODY_NOT_JSON,
+            problems.CONTENT_ENCODING_NOT_ACCEPTED,
             problems.FIELD_TOO_LARGE,
             problems.UPLOAD_INCOMPLETE,
             problems.TOO_SLOW,

@@ -178,7 +178,7 @@ CONTENT_TYPE_NOT_ACCEPTED = ProblemType(
     "content-type-not-accepted", 415, "The body has a type that is not taken here", "Send application/json."
 )
 CONTENT_ENCODING_NOT_ACCEPTED = ProblemType(
-    "content-encoding-not-accepted", 415, "The body is compressed", "Send the file as it is."
+    "content-encoding-not-accepted", 415, "The body is compressed", "Send it as it is."
 )
 RANGE_NOT_SATISFIABLE = ProblemType(
     "range-not-satisfiable", 416, "The file has no such range", "Content-Range gives its size."

@@ -20,6 +20,7 @@ from api.http import (
     IDEMPOTENCY_KEY_REUSED,
     REQUEST_IN_PROGRESS,
     Problem,
+    decode_json,
     read_body,
     read_idempotency_key,
     read_preferred_wait,
@@ -164,7 +165,9 @@ async def _read_new_job(request: Request) -> NewJob:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(CONTENT_TYPE_NOT_ACCEPTED)
+    body = await read_body(request)
     try:
-        return msgspec.json.decode(await read_body(request), type=NewJob)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        wanted: NewJob = decode_json(body, NewJob)
+    except ValueError as error:
         raise Problem(BODY_NOT_JSON, f"{error}.") from error
+    return wanted

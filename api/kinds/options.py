@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from api.http import UNKNOWN_OPTION, WRONG_OPTION, Problem
+from api.http import UNKNOWN_OPTION, WRONG_OPTION, Problem, decode_json
 from api.kinds.kinds import Kind
 from queuecore import InvalidArguments
 from storage import FileRef
@@ -17,7 +17,7 @@ LONGEST_COMPARED = 80  # characters of a name for which a similar one is looked 
 
 _YES = frozenset({"true", "on", "yes", "1"})
 _NO = frozenset({"false", "off", "no", "0"})
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}\Z")
+_INTEGER = re.compile(r"([+-]?[0-9]{1,19})(?:\.0{1,19})?\Z")
 
 
 def read_options(kind: Kind, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -131,9 +131,10 @@ def _read_bool(name: str, text: str) -> bool:
 
 
 def _read_integer(name: str, text: str) -> int:
-    if not _INTEGER.match(text.strip()):
+    found = _INTEGER.match(text.strip())
+    if found is None:
         raise _wrong(name, f"{text[:80]!r} is not a whole number")
-    return int(text)
+    return int(found[1])
 
 
 def _read_number(name: str, text: str) -> float:
@@ -148,8 +149,8 @@ def _read_number(name: str, text: str) -> float:
 
 def _read_json(name: str, text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+        return decode_json(text.encode(), Any)
+    except ValueError as error:
         raise _wrong(name, f"it must be JSON, and is not: {error}") from error
 
 

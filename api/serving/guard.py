@@ -10,10 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
+from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import (
+    BAD_PARAMETER,
+    BAD_REQUEST,
     CROSS_ORIGIN,
     TOO_MANY_CONNECTIONS,
     TOO_SLOW,
@@ -25,6 +28,18 @@ from api.http import (
 )
 from api.service import Service
 
+# Headers that a request has once: of two, each reader on the way may take another.
+SINGLE = frozenset(
+    {
+        b"authorization",
+        b"content-type",
+        b"idempotency-key",
+        b"if-range",
+        b"origin",
+        b"range",
+        b"sec-fetch-site",
+    }
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Probes name a machine by its address, or not at all.
 PROBED = frozenset({"/health", "/health/live", "/health/ready"})
@@ -152,7 +167,12 @@ def is_local(host: str) -> bool:
 def _check(scope: Scope, *, local_only: bool) -> None:
     host = origin = site = ""
     hosts = 0
+    single: set[bytes] = set()
     for name, value in scope["headers"]:
+        if name in SINGLE:
+            if name in single:
+                raise Problem(BAD_REQUEST, f"It has {name.decode()} more than once.")
+            single.add(name)
         if name == b"host":
             host = value.decode("latin-1")
             hosts += 1
@@ -166,6 +186,16 @@ def _check(scope: Scope, *, local_only: bool) -> None:
             raise Problem(WRONG_HOST, f"{host[:100]!r} is not a name of this service.")
     if scope["method"] not in SAFE_METHODS and _is_foreign(site, origin, host):
         raise Problem(CROSS_ORIGIN)
+    if scope["query_string"]:
+        _check_query(scope["query_string"])
+
+
+def _check_query(query: bytes) -> None:
+    # Read later, what is not UTF-8 would quietly become U+FFFD.
+    try:
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        raise Problem(BAD_PARAMETER, "The address has something in it that is not UTF-8.") from None
 
 
 def _is_foreign(site: str, origin: str, host: str) -> bool:

@@ -19,7 +19,6 @@ from starlette.responses import Response
 from api.access import Caller
 from api.http import (
     BAD_PARAMETER,
-    CONTENT_ENCODING_NOT_ACCEPTED,
     FILE_EMPTY,
     FILE_MISSING,
     FILE_NAME_MISSING,
@@ -31,6 +30,7 @@ from api.http import (
     UPLOAD_INCOMPLETE,
     Problem,
     check_name,
+    check_not_encoded,
     read_idempotency_key,
     reply,
 )
@@ -256,8 +256,7 @@ async def upload(request: Request, caller: Caller) -> Response:
     """POST and PUT /api/upload"""
     service = service_of(request)
     key = read_idempotency_key(request)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem(CONTENT_ENCODING_NOT_ACCEPTED)
+    check_not_encoded(request)
     boundary = boundary_of(request.headers.get("content-type", ""))
     _check_announced(request, service.settings.http.max_upload_bytes, is_form=boundary is not None)
     # Asked before the body is read: nobody should send a gigabyte to be told that the queue is away.

@@ -63,7 +63,13 @@ def count_bytes(ctx: JobContext, file: FileRef) -> Counted:
 
 
 @handler("demo.wait")
-async def wait(ctx: JobContext, seconds: Annotated[float, msgspec.Meta(ge=0)], note: str = "") -> str:
+async def wait(
+    ctx: JobContext,
+    seconds: Annotated[float, msgspec.Meta(ge=0)],
+    note: str = "",
+    times: int | None = None,
+    more: list[int] | None = None,
+) -> str:
     """Wait for a while."""
     raise AssertionError("no worker runs here")
 

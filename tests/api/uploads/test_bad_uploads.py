@@ -45,6 +45,11 @@ async def endless() -> Any:
 
 BAD: dict[str, tuple[Send, int, str]] = {
     "a compressed body": (bare(**{"Content-Encoding": "gzip"}), 415, "content-encoding-not-accepted"),
+    "a body that is compressed after all": (
+        bare(**{"Content-Encoding": "identity, gzip"}),
+        415,
+        "content-encoding-not-accepted",
+    ),
     "no file in the form": (
         lambda client: client.post("/api/upload", data={"kind": "rows.count"}, files={"most": (None, "3")}),
         422,
@@ -106,6 +111,16 @@ BAD: dict[str, tuple[Send, int, str]] = {
         bare("name=a%E2%80%AEvsc.csv&kind=rows.count"),
         400,
         "file-name-not-allowed",
+    ),
+    "a name that is no UTF-8 in the address": (
+        bare("name=a%ff.csv&kind=rows.count"),
+        400,
+        "bad-parameter",
+    ),
+    "an option that is no UTF-8 in the address": (
+        bare("name=a.csv&kind=rows.count&delimiter=%C3"),
+        400,
+        "bad-parameter",
     ),
     "a name that is no UTF-8": (named("a\udcff.csv"), 400, "file-name-not-allowed"),
     "a name of 300 characters": (form(name="x" * 296 + ".csv"), 400, "file-name-not-allowed"),
