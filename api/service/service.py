@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 import config
 from api.access import Authority, Signer
+from api.http import Memory
 from api.kinds import Kinds
 from api.shown import Views
 from queuecore import Queue, Registry, Retention
@@ -25,6 +26,7 @@ class Service:
         authority: who may ask.
         views: jobs as they are shown.
         cursors, tags: signers of cursors and of entity tags.
+        memory: what requests hold while they come in.
         in_flight: owner and idempotency key of the requests that are being worked on.
         closing: set when the server is about to end.
     """
@@ -38,6 +40,7 @@ class Service:
         self.kinds = Kinds(registry)
         self.cursors = Signer(self._secret, "cursor")
         self.tags = Signer(self._secret, "entity tag")
+        self.memory = Memory()
         self.in_flight: set[tuple[str, str]] = set()
         self.closing = asyncio.Event()
         self._waits: set[asyncio.Timeout] = set()

@@ -45,9 +45,10 @@ async def show_session(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """POST /api/session"""
-    authority = service_of(request).authority
+    service = service_of(request)
+    authority = service.authority
     try:
-        wanted = msgspec.json.decode(await read_body(request, limit=4096), type=SignIn)
+        wanted = msgspec.json.decode(await read_body(request, service.memory, limit=4096), type=SignIn)
     except msgspec.DecodeError as error:
         raise Problem(BODY_NOT_JSON, 'Here it is {"token": "…"}.') from error
     token = authority.check_token(wanted.token.strip())
