@@ -29,6 +29,7 @@ from queuecore import (
     BrokerRefused,
     BrokerUnavailable,
     InvalidArguments,
+    InvalidOption,
     JobNotFound,
     PayloadTooLarge,
     Queue,
@@ -78,6 +79,7 @@ def create_app(settings: config.Settings, registry: Registry | None = None) -> S
             StorageFull: _answer_problem,
             FileMissing: _answer_problem,
             InvalidArguments: _answer_problem,
+            InvalidOption: _answer_problem,
             PayloadTooLarge: _answer_problem,
             Exception: _answer_crash,
         },
@@ -176,6 +178,8 @@ def _explain(error: Exception) -> Problem:
             return Problem(problems.FILE_GONE)
         case InvalidArguments(reason=reason, argument=argument):
             return Problem(problems.WRONG_OPTION, f"{argument or 'arguments'}: {reason}.", argument=argument)
+        case InvalidOption(option=option):
+            return Problem(problems.WRONG_OPTION, f"{error}.", argument=option)
         case PayloadTooLarge(what=what, limit=limit):
             return Problem(problems.FIELD_TOO_LARGE, f"The {what} may have {limit} bytes at most.")
         case _:

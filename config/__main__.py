@@ -50,11 +50,11 @@ def show(settings: Settings) -> str:
     """Write the settings as TOML, secrets masked."""
     blocks = []
     for section, _, keys in sections():
-        lines = [f"[{section}]"] if section and section != "auth" else []
+        lines = [f"[{section}]"] if section else []
         for key in keys:
             value = get_value(settings, key.name)
             if key.name == "auth.tokens":
-                lines += [_token_table(entry, sha256=MASK) for entry in value] or ["[auth]", "tokens = []"]
+                lines += [_token_table(entry, sha256=MASK) for entry in value] or ["tokens = []"]
             elif key.name == "redis_url":
                 lines.append(f"{key.field} = {write_toml(key, mask_password(value))}")
             else:
@@ -67,7 +67,8 @@ def show(settings: Settings) -> str:
 def _describe_token(secret: str, token: Token) -> str:
     return (
         f"The token, shown only now; give it to {token.owner}:\n\n    {secret}\n\n"
-        f"Paste into the configuration file:\n\n{_token_table(token, sha256=token.sha256)}"
+        "Paste into the configuration file, in which [auth] says required = true:\n\n"
+        + _token_table(token, sha256=token.sha256)
     )
 
 

@@ -130,9 +130,9 @@ def reload(
     """
     new = load(path, environ, overrides)
     changed = [key for name, key in keys_of(Settings).items() if get_value(old, name) != get_value(new, name)]
-    live = tuple(key.name for key in changed if key.option.live)
+    live = tuple(key.name for key in changed if key.option.live and not _opens(key, new))
     kept = {name: get_value(new if name in live else old, name) for name in keys_of(Settings)}
-    return Reloaded(_build(kept), live, tuple(key.name for key in changed if not key.option.live))
+    return Reloaded(_build(kept), live, tuple(key.name for key in changed if key.name not in live))
 
 
 def get_value(settings: Settings, name: str) -> Any:
@@ -165,6 +165,11 @@ def use_file(path: Path) -> None:
     os.environ[FILE_VARIABLE] = str(path.absolute())
 
 
+def _opens(key: Key, new: Settings) -> bool:
+    """Whether a change would let everybody in, as that of a file which lost its section."""
+    return key.name == "auth.required" and not new.auth.required
+
+
 def check_together(settings: Settings) -> Iterator[tuple[str, str]]:
     """Find settings that are right alone and wrong together, as pairs of a name and the problem."""
     worker = settings.worker
@@ -186,6 +191,12 @@ def check_together(settings: Settings) -> Iterator[tuple[str, str]]:
         except ValueError as error:
             yield "http.trusted_proxies", f"names what is neither an address nor a network: {error}"
     tokens = settings.auth.tokens
+    if tokens and not settings.auth.required:
+        yield (
+            "auth.required",
+            "is false, so the configured auth.tokens would not be asked for: write `required = true` under "
+            "[auth], or remove them",
+        )
     if len({token.name for token in tokens}) < len(tokens):
         yield "auth.tokens", "two tokens have the same name"
     if len({token.sha256 for token in tokens}) < len(tokens):

@@ -111,7 +111,7 @@ def _wanted(key: Key) -> str:
         case "bytes" | "bytes a second":
             noun = "a size such as 256KiB or 2GiB, or a number of bytes,"
         case _:
-            noun = {int: "a whole number", float: "a number"}.get(key.type, "text")
+            noun = {bool: "true or false", int: "a whole number", float: "a number"}.get(key.type, "text")
     if option.at_least is not None and option.at_most is not None:
         return f"{noun} from {show(option.at_least)} to {show(option.at_most)}"
     if option.at_least is not None:
@@ -151,4 +151,6 @@ def show_size(count: float) -> str:
 
 
 def _show_plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -11,6 +11,7 @@ from config.settings import Settings
 PRODUCTION: Mapping[str, Any] = {
     "data_dir": "/var/lib/queuecore",
     "redis_url": "redis://redis.internal:6379/0",
+    "auth.required": True,
     "log.format": "json",
 }
 
@@ -75,7 +76,7 @@ def write_toml(key: Key, value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(f'"{entry}"' for entry in value) + "]"
     if isinstance(value, int | float) and not key.option.unit:
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return show_value(key, value)
     text = value if isinstance(value, str) else show_value(key, value)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

@@ -51,7 +51,7 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[
         str,
         Option(
-            "Address to listen on. `0.0.0.0` is every network of the machine: configure `auth.tokens` first.",
+            "Address to listen on. `0.0.0.0` is every network of the machine: set `auth.required` first.",
             pattern=r"[0-9A-Za-z.:_-]{1,253}",
             pattern_text="an IP address or a host name",
             short="HOST",
@@ -138,15 +138,25 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
 class Auth(msgspec.Struct, frozen=True, kw_only=True):
     """Who may use the API."""
 
+    required: Annotated[
+        bool,
+        Option(
+            "Whether a token is asked for. If not, everybody who can reach the port may use the service, and "
+            "sees the jobs of their own browser. If so, and there are no tokens, nobody may. A reload can "
+            "switch it on; switching it off needs a restart.",
+            live=True,
+        ),
+    ] = False
     tokens: Annotated[
         tuple[Token, ...],
         Option(
-            "Tokens that are accepted as `Authorization: Bearer …` and by the page's sign-in. With none, "
-            "everybody who can reach the port may use the service, and sees the jobs of their own browser. "
-            "`python -m config token NAME OWNER` makes one.",
+            "Tokens that are accepted as `Authorization: Bearer …` and by the page's sign-in. "
+            "`python -m config token NAME OWNER` makes one. They go with `auth.required = true`; which "
+            "tokens there are never decides whether one is needed.",
             pattern_text="a list of tables with name, owner, sha256 (64 hexadecimal digits) and role "
             "(user or operator)",
             live=True,
+            secret=True,
         ),
     ] = ()
 
@@ -201,8 +211,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     job_processes: Annotated[
         int,
         Option(
-            'Job processes of this machine, spread over its runners: so many handlers with `runs="process"` '
-            "work at one time.",
+            'Job processes of this machine: so many handlers with `runs="process"` work at one time.',
             at_least=1,
             at_most=1024,
             default_text="the number of cores",

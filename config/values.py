@@ -29,6 +29,16 @@ MASK = "********"
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _DURATION_PART = re.compile(rf"({_NUMBER})\s*(ms|[smhdw])\s*", re.IGNORECASE)
+_WORDS = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 _SIZE = re.compile(rf"({_NUMBER})\s*([a-z]*)", re.IGNORECASE)
 
 
@@ -63,7 +73,7 @@ def mask_value(key: Key | None, given: Any) -> str:
     """Write a given value for a message, without what must stay secret."""
     if key is not None and key.name == "redis_url":
         return repr(mask_password(str(given)))
-    if key is not None and (key.option.secret or key.section == "auth"):
+    if key is not None and key.option.secret:
         return MASK
     shown = repr(given)
     return shown if len(shown) <= 80 else shown[:77] + "..."
@@ -83,6 +93,8 @@ def _convert(key: Key, given: Any) -> Any:
         if typing.get_origin(key.type) is tuple:
             entry_type = typing.get_args(key.type)[0]
             return _read_tokens(given) if entry_type is Token else _read_names(given)
+        if key.type is bool:
+            return _read_bool(given)
         if key.type is int:
             return _read_integer(given)
         if key.type is Path:
@@ -134,6 +146,15 @@ def _finite(number: float) -> float:
     if not math.isfinite(number):
         raise _Unreadable
     return number
+
+
+def _read_bool(given: Any) -> bool:
+    word = given.strip().lower() if isinstance(given, str) else given
+    if word is True or word is False:
+        return word
+    if isinstance(word, str) and word in _WORDS:
+        return _WORDS[word]
+    raise _Unreadable
 
 
 def _read_integer(given: Any) -> int:

@@ -14,6 +14,7 @@ PAGE = Path(__file__).with_name("lifecycle.md")
 MEANINGS = {
     State.SCHEDULED: ("waits for its time", "`scheduled`, sorted by that time"),
     State.QUEUED: ("stands in line", "its line's list"),
+    State.WAITING: ("set aside until a limit leaves room", "`waiting`, and the limit's own line"),
     State.RUNNING: ("an attempt has it", "its runner's set"),
     State.COMPLETED: ("an attempt's result was accepted", "`completed`"),
     State.FAILED: ("no attempt is left, or none can help", "`failed`"),

@@ -29,8 +29,8 @@ NO_SERVER_WARNING = """
 """
 
 OPEN_WARNING = """
-  Everybody who can reach this address may use the service: no auth.tokens are configured.
-  See docs/configuration.md, "python -m config token NAME OWNER" makes one."""
+  Everybody who can reach this address may use the service: auth.required is false.
+  See docs/operations.md, Tokens."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def describe(settings: config.Settings, redis: PrivateRedis | FakeRedis | None) 
     server = redis.description if redis else "the one of REDIS_URL"
     count = settings.worker.processes
     processes = "1 process" if count == 1 else f"{count} processes"
-    is_open = not settings.auth.tokens and not settings.http.host.startswith(LOOPBACK)
+    is_open = not settings.auth.required and not settings.http.host.startswith(LOOPBACK)
     return f"""
   queuecore runs.
 

@@ -24,13 +24,12 @@ import msgspec
 from storage.attempt import AttemptFiles
 from storage.durable import hash_file, sync_directory
 from storage.errors import FileMissing, StorageFull
-from storage.files import Artifact, Entry, FileRef, Journal, Standing
+from storage.files import JOURNALS, Artifact, Entry, FileRef, Journal, Standing
 from storage.incoming import Incoming, collect
 from storage.receiver import Batches, Receiver
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\Z")
 _KEY = re.compile(r"[A-Za-z0-9_-]{2}/[A-Za-z0-9_-]{22}/(input|results-\d{1,9}/\d{1,4})\Z")
-_JOURNALS: tuple[tuple[str, Standing], ...] = (("upload.json", "live"), ("upload.held", "held"))
 
 RESERVE_BYTES = 64 << 20
 
@@ -126,15 +125,15 @@ class LocalStorage:
 
     def hold(self, job_id: str) -> None:
         """Say that the job may be going: whether its files stay is now for the queue to say."""
-        self._rename_journal(job_id, "upload.json", "upload.held")
+        self._rename_journal(job_id, "live", "held")
 
     def release(self, job_id: str) -> None:
         """Take `hold` back: the job stays."""
-        self._rename_journal(job_id, "upload.held", "upload.json")
+        self._rename_journal(job_id, "held", "live")
 
     def is_live(self, job_id: str) -> bool:
         """Whether there is an upload of this job that nobody holds."""
-        return (self._home(_token_of(job_id)) / "upload.json").exists()
+        return (self._home(_token_of(job_id)) / JOURNALS["live"]).exists()
 
     def has_files(self, job_id: str) -> bool:
         """Whether there is anything of this job on disk."""
@@ -178,10 +177,10 @@ class LocalStorage:
     def _home(self, token: str) -> Path:
         return self.root / token[:2] / token
 
-    def _rename_journal(self, job_id: str, before: str, after: str) -> None:
+    def _rename_journal(self, job_id: str, before: Standing, after: Standing) -> None:
         home = self._home(_token_of(job_id))
         with contextlib.suppress(FileNotFoundError):
-            (home / before).rename(home / after)
+            (home / JOURNALS[before]).rename(home / JOURNALS[after])
             sync_directory(home)
 
 
@@ -195,8 +194,7 @@ def _token_of(job_id: str) -> str:
 def _read_entry(home: Path) -> Entry | None:
     try:
         changed_at = _last_change(home)
-        standing: Standing
-        for name, standing in _JOURNALS:
+        for standing, name in JOURNALS.items():
             if (home / name).exists():
                 journal = msgspec.json.decode((home / name).read_bytes(), type=Journal)
                 return Entry(job_id=journal.job_id, standing=standing, journal=journal, changed_at=changed_at)

@@ -14,7 +14,7 @@ import msgspec
 
 from storage.durable import make_directory, sync_directory, write_file
 from storage.errors import refusing_when_full
-from storage.files import FileRef, Journal
+from storage.files import JOURNALS, FileRef, Journal, Standing
 
 BATCH = 2 << 20  # bytes handed to a thread at a time
 MOST_BATCHES = 64 << 20  # bytes of all receivers together
@@ -113,9 +113,9 @@ class Receiver:
             )
         return self._finished
 
-    async def commit(self, journal: Journal) -> FileRef:
+    async def commit(self, journal: Journal, standing: Standing = "live") -> FileRef:
         """Give the file and its journal their final place, both at once and durably."""
-        await self._in_thread(self._publish, msgspec.json.encode(journal))
+        await self._in_thread(self._publish, msgspec.json.encode(journal), JOURNALS[standing])
         return journal.file
 
     async def abort(self) -> None:
@@ -182,9 +182,9 @@ class Receiver:
         os.close(self._descriptor)
         self._descriptor = None
 
-    def _publish(self, journal: bytes) -> None:
+    def _publish(self, journal: bytes, name: str) -> None:
         with refusing_when_full(self._root):
-            write_file(self._temporary / "upload.json", journal)
+            write_file(self._temporary / name, journal)
             sync_directory(self._temporary)
             make_directory(self._final.parent, below=self._root)
             self._temporary.rename(self._final)
@@ -194,7 +194,7 @@ class Receiver:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        for name in ("input", "upload.json"):
+        for name in ("input", *JOURNALS.values()):
             (self._temporary / name).unlink(missing_ok=True)
         if self._temporary.is_dir():
             self._temporary.rmdir()

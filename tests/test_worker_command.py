@@ -47,7 +47,7 @@ def test_every_worker_setting_reaches_the_worker() -> None:
 
     assert (options.redis_url, options.prefix, options.name) == ("redis://example:1/2", "other", "machine-7")
     assert (options.queues, options.handlers) == (("mail", "process"), ("a", "b.c"))
-    assert (options.processes, options.slots, options.job_processes) == (3, 11, 2)
+    assert (options.processes, options.slots, options.job_processes) == (3, 11, 7)
     assert (options.runner_memory_bytes, options.job_memory_bytes) == (512 << 20, 256 << 20)
     assert (options.job_recycle, options.grace) == (13, 17.0)
     assert (options.heartbeat_interval, options.heartbeat_ttl, options.stall_timeout) == (0.5, 3.0, 19.0)

@@ -112,12 +112,9 @@ def _write(operation: Operation, method: str, path: str) -> dict[str, Any]:
 
 
 def _refusals(operation: Operation, method: str) -> dict[int, list[ProblemType]]:
-    types = [
-        *operation.refusals,
-        problems.WRONG_HOST,
-        problems.INTERNAL,
-        problems.TOO_MANY_CONNECTIONS,
-    ]
+    types = [*operation.refusals, problems.INTERNAL, problems.TOO_MANY_CONNECTIONS]
+    if not operation.any_host:
+        types.append(problems.WRONG_HOST)
     if not operation.open:
         types += [problems.SIGN_IN, problems.TOKEN_UNKNOWN]
     if method != "get":

@@ -40,7 +40,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "limit": {
         "in": "query",
-        "description": "How many jobs at most.",
+        "description": "How many jobs at most; fewer where they have much in them.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 25},
     },
     "cursor": {
@@ -90,6 +90,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         body: the request's body, an OpenAPI request body object.
         open: whether it needs no token, even where tokens are configured.
         asks_queue: whether it needs Redis.
+        any_host: whether it is answered under any name of this machine.
     """
 
     summary: str
@@ -99,6 +100,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any] | None = None
     open: bool = False
     asks_queue: bool = True
+    any_host: bool = False
 
 
 _JOB = (problems.JOB_NOT_FOUND,)
@@ -248,12 +250,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         },
         open=True,
         asks_queue=False,
+        any_host=True,
     ),
     ("get", "/health/live"): Operation(
         summary="Whether this process turns; never asks Redis",
         answers={200: ("It does", None, health.MEDIA_TYPE)},
         open=True,
         asks_queue=False,
+        any_host=True,
     ),
     ("get", "/health/ready"): Operation(
         summary="Whether requests can be taken now",
@@ -261,6 +265,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals=(problems.NOT_READY,),
         open=True,
         asks_queue=False,
+        any_host=True,
     ),
     ("get", "/openapi.json"): Operation(
         summary="This document", answers={200: ("OpenAPI 3.1", None, JSON)}, open=True, asks_queue=False

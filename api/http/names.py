@@ -7,6 +7,9 @@ from urllib.parse import quote
 from api.http.problems import FILE_NAME_MISSING, FILE_NAME_NOT_ALLOWED, Problem
 
 MAX_LENGTH = 255  # characters
+_MAX_DECOMPOSED = (
+    4 * MAX_LENGTH
+)  # of what can become so many; composing takes time with the square of the length
 
 # RFC 8187 attr-char without the percent sign's neighbours that some clients read as quoting.
 _UNQUOTED = "!#$&+-.^_`|~"
@@ -21,7 +24,8 @@ def check_name(name: str) -> str:
     Raises:
         Problem: there is none, it is too long, or it has something in it that no file name has.
     """
-    name = unicodedata.normalize("NFC", name)
+    if len(name) <= _MAX_DECOMPOSED:
+        name = unicodedata.normalize("NFC", name)
     if not name.strip(" ."):
         raise Problem(FILE_NAME_MISSING) if not name.strip() else _refuse("it has no letters")
     if len(name) > MAX_LENGTH:
@@ -45,7 +49,8 @@ def content_disposition(name: str) -> str:
 
     Any text is safe: what cannot be a file name is replaced.
     """
-    clean = "".join(_replace(character) for character in unicodedata.normalize("NFC", name))
+    name = unicodedata.normalize("NFC", name[:_MAX_DECOMPOSED])
+    clean = "".join(_replace(character) for character in name)
     clean = clean.strip(" .")[:MAX_LENGTH] or "download"
     plain = unicodedata.normalize("NFKD", clean).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^A-Za-z0-9 !#$&+.^_`|~()@=,-]", "_", plain).strip(" .") or "download"

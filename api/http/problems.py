@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+MOST_DETAIL = 1_000  # characters: what was sent is not sent back in full length
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -52,9 +53,9 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
         **members: Any,
     ) -> None:
-        super().__init__(f"{type.name}: {detail or type.title}")
         self.type = type
-        self.detail = detail
+        self.detail = detail if len(detail) <= MOST_DETAIL else f"{detail[:MOST_DETAIL]} …"
+        super().__init__(f"{type.name}: {self.detail or type.title}")
         self.headers = dict(headers or {})
         self.members = members
 

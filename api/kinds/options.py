@@ -13,6 +13,8 @@ from api.kinds.kinds import Kind
 from queuecore import InvalidArguments
 from storage import FileRef
 
+LONGEST_COMPARED = 80  # characters of a name for which a similar one is looked for
+
 _YES = frozenset({"true", "on", "yes", "1"})
 _NO = frozenset({"false", "off", "no", "0"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}\Z")
@@ -59,7 +61,8 @@ def check_arguments(kind: Kind, options: dict[str, Any], file: FileRef | None) -
 
 def _unknown(kind: Kind, name: str) -> Problem:
     known = sorted(kind.options)
-    close = difflib.get_close_matches(name, known, n=1)
+    # Comparing takes time with the length, and nobody mistypes so many letters.
+    close = difflib.get_close_matches(name, known, n=1) if len(name) <= LONGEST_COMPARED else []
     hint = f" Did you mean {close[0]}?" if close else ""
     shown = f" It has: {', '.join(known)}." if known else " It has none."
     return Problem(

@@ -1,6 +1,7 @@
 """What the routes work with, made once an application."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,10 @@ from api.http import Memory
 from api.kinds import Kinds
 from api.shown import Views
 from queuecore import Queue, Registry, Retention
+from queuecore.log import event
 from storage import LocalStorage
+
+logger = logging.getLogger(__name__)
 
 
 class Service:
@@ -25,7 +29,7 @@ class Service:
         kinds: what can be asked for.
         authority: who may ask.
         views: jobs as they are shown.
-        cursors, tags: signers of cursors and of entity tags.
+        cursors, tags, siblings: signers of cursors, entity tags, and ids of jobs that one request made.
         memory: what requests hold while they come in.
         in_flight: owner and idempotency key of the requests that are being worked on.
         closing: set when the server is about to end.
@@ -41,6 +45,7 @@ class Service:
         self.cursors = Signer(self._secret, "cursor")
         self.tags = Signer(self._secret, "entity tag")
         self.memory = Memory()
+        self.siblings = Signer(self._secret, "sibling")
         self.in_flight: set[tuple[str, str]] = set()
         self.closing = asyncio.Event()
         self._waits: set[asyncio.Timeout] = set()
@@ -49,7 +54,9 @@ class Service:
     def use(self, settings: config.Settings) -> None:
         """Go on with other settings; those that need a restart keep their effect."""
         self.settings = settings
-        self.authority = Authority(self._secret, settings.auth.tokens)
+        self.authority = Authority(self._secret, settings.auth)
+        if settings.auth.required and not settings.auth.tokens:
+            event(logger, logging.WARNING, "service.locked", reason="auth.required, and no auth.tokens")
         self.queue.inspector.jobs.retention = Retention(
             completed=settings.jobs.retention_completed,
             failed=settings.jobs.retention_failed,

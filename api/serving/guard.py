@@ -26,6 +26,8 @@ from api.http import (
 from api.service import Service
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Probes name a machine by its address, or not at all.
+PROBED = frozenset({"/health", "/health/live", "/health/ready"})
 PAUSE = 30.0  # seconds for which a body may stand still, or be behind its rate
 
 # Sent with every answer; a route's own header of the same name goes first.
@@ -158,9 +160,10 @@ def _check(scope: Scope, *, local_only: bool) -> None:
             origin = value.decode("latin-1")
         elif name == b"sec-fetch-site":
             site = value.decode("latin-1")
-    match = _HOST.match(host)
-    if match is None or hosts != 1 or (local_only and not is_local(match[1] or match[2])):
-        raise Problem(WRONG_HOST, f"{host[:100]!r} is not a name of this service.")
+    if scope["path"] not in PROBED:
+        match = _HOST.match(host)
+        if match is None or hosts != 1 or (local_only and not is_local(match[1] or match[2])):
+            raise Problem(WRONG_HOST, f"{host[:100]!r} is not a name of this service.")
     if scope["method"] not in SAFE_METHODS and _is_foreign(site, origin, host):
         raise Problem(CROSS_ORIGIN)
 

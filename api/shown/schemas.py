@@ -84,8 +84,15 @@ class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: str | UnsetType = UNSET
 
 
+class WaitsForView(msgspec.Struct, frozen=True):
+    """What a waiting job waits for: with the reason `limit`, a place of the limit with this key."""
+
+    reason: str
+    name: str
+
+
 class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A job. `position` is there while it is queued, `due_at` while it is scheduled."""
+    """A job. `position` is there while queued, `due_at` while scheduled, `waits_for` while waiting."""
 
     id: str
     kind: str
@@ -103,6 +110,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     file: FileView | None
     position: int | UnsetType | None = UNSET
     due_at: datetime | UnsetType | None = UNSET
+    waits_for: WaitsForView | UnsetType = UNSET
     progress: ProgressView | None
     result: Any
     artifacts: list[ArtifactView]
@@ -151,6 +159,7 @@ def view_job(job: JobRecord, kinds: Kinds, *, position: int | None = None) -> Jo
         file=file,
         position=position if job.state is State.QUEUED else UNSET,
         due_at=_optional_time(job.due_ms) if job.state is State.SCHEDULED else UNSET,
+        waits_for=WaitsForView(job.waits_for.reason, job.waits_for.name) if job.waits_for else UNSET,
         progress=_view_progress(job.progress, job.state) if job.progress else None,
         result=result,
         artifacts=[_view_artifact(job.id, index, artifact) for index, artifact in enumerate(artifacts)],

@@ -13,6 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.http import FIELD_TOO_LARGE, FILE_NAME_NOT_ALLOWED, FORM_UNREADABLE, UPLOAD_INCOMPLETE, Problem
 from storage import Receiver
 
+LONGEST_CONTENT_TYPE = 1_000  # characters, of a form's
 MAX_FIELD_BYTES = 64 << 10
 MAX_FIELDS_BYTES = 512 << 10  # all fields of a form that are no files
 MAX_PARTS = 200
@@ -42,8 +43,10 @@ def boundary_of(content_type: str) -> bytes | None:
     """Return the boundary of a multipart form; None where the content type is another one.
 
     Raises:
-        Problem: it is a form without a boundary.
+        Problem: it is a form without a boundary, or longer than any.
     """
+    if len(content_type) > LONGEST_CONTENT_TYPE:
+        raise Problem(FORM_UNREADABLE, "The Content-Type is too long.")
     media_type, parameters = parse_options_header(content_type)
     if media_type != b"multipart/form-data":
         return None

@@ -240,11 +240,23 @@ class _Cleaning:
         self._tally.count("extra_cells", batch.clipped)
         self._tally.count("missing_cells", batch.padded)
         self._tally.count("rejected", len(batch.rejects))
+        self._count_mended(batch)
         for reject in batch.rejects:
             if not self._tally.wants_samples("rejected"):
                 break
             shown = shorten(" | ".join(reject.cells))
             self._tally.sample("rejected", Sample(reject.row, before=shown, reason=reject.reason))
+
+    def _count_mended(self, batch: Batch) -> None:
+        # Rows that are left out for another reason are not read at all.
+        mended = set(batch.mended).intersection(batch.rows) if batch.mended else set()
+        self._tally.count("quotes", len(mended))
+        for row in sorted(mended):
+            if not self._tally.wants_samples("quotes"):
+                break
+            index = batch.rows.index(row)
+            shown = " | ".join(cells[index] for cells in batch.columns)
+            self._tally.sample("quotes", Sample(row, after=shorten(shown)))
 
     def _count_header(self, dropped: set[int]) -> None:
         row = self._source.description.header_row

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
+from datetime import timedelta
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from ..model import JobCancelled, JobFailed, JobRecord, State
+from ..model import InvalidResult, JobCancelled, JobFailed, JobRecord, State, seconds
 from ..store import Events
 from .inspector import Inspector
 
@@ -49,17 +51,21 @@ class Job(Generic[R]):
         """See Queue.cancel."""
         return await self._queue.cancel(self.id)
 
-    async def result(self, *, timeout: float | None = None) -> R:
+    async def result(self, *, timeout: float | timedelta | None = None) -> R:
         """Wait for the job's end and return its result, decoded to the type the handler declares.
 
         Args:
-            timeout: seconds to wait at most; None for as long as it takes.
+            timeout: how long to wait at most, in seconds or as a timedelta; None for as long as it takes.
 
         Raises:
             JobFailed, JobCancelled: it ended so.
             TimeoutError: it has not ended yet; it goes on.
             JobNotFound: it is gone, its retention is over.
+            InvalidResult: the worker's handler returns another type than the one at hand declares.
+            InvalidOption: the timeout is none.
         """
+        if timeout is not None:
+            timeout = seconds(timeout, name="timeout", most=math.inf)
         deadline = None if timeout is None else time.monotonic() + timeout
         version = UNTOUCHED
         with self._queue.events.follow(self.id, only_end=True) as follower:
@@ -83,12 +89,19 @@ class Job(Generic[R]):
                         )
                     case State.CANCELLED:
                         raise JobCancelled(self.id)
-                    case State.SCHEDULED | State.QUEUED | State.RUNNING:
+                    case State.SCHEDULED | State.QUEUED | State.WAITING | State.RUNNING:
                         if deadline is not None and time.monotonic() >= deadline:
                             raise TimeoutError(
                                 f"job {self.id} is {record.state} after {timeout:g} s of waiting"
                             )
 
     def _convert(self, value: Any) -> R:
-        result: R = msgspec.convert(value, self._returns) if self._returns is not Any else value
+        if self._returns is Any:
+            return value  # type: ignore[no-any-return]  # the handler declares nothing
+        try:
+            result: R = msgspec.convert(value, self._returns)
+        except msgspec.ValidationError as error:
+            raise InvalidResult(
+                f"job {self.id}", f"{error}; the worker's handler declares another type than this one"
+            ) from error
         return result

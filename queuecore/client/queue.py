@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
@@ -15,33 +16,53 @@ from ..model import (
     MAX_ARGUMENTS_BYTES,
     SCHEMA,
     BrokerUnavailable,
-    InvalidArguments,
+    InvalidOption,
     JobRequest,
+    Limit,
     Line,
+    LineName,
     PayloadTooLarge,
+    QueueClosed,
     Retention,
     Spec,
     State,
     Submitted,
+    Ties,
     Unconfirmed,
+    check_limits,
+    check_name,
     line_name,
     new_token,
     new_tokens,
+    seconds,
     split_job_id,
+    whole_number,
 )
-from ..store import IDEMPOTENCY_WINDOW, LONGEST, Broker, Entry, EntryOptions, Events, unique_name
-from .coalescing import Answer, Coalescing, accepted
+from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions, Events, unique_name
+from .coalescing import LARGEST_BATCH, Answer, Coalescing, accepted
 from .inspector import Inspector
 from .job import Job
+from .mistakes import no_handler, no_request
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 Place = tuple[str, str, Entry]  # space, line, and what is stored of a job
 
+SHORTEST_WINDOW: Final = 0.001  # seconds
+LARGEST_PAYLOAD: Final = 512 * 1024**2  # bytes: no value in Redis is larger
+
 PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class _Usual(NamedTuple):
+    """What all plain jobs of a handler have in common: line, beginning of the spec, options."""
+
+    line: str
+    spec_start: bytes
+    options: EntryOptions | None
 
 
 class Queue:
@@ -58,17 +79,24 @@ class Queue:
         space: str = DEFAULT_SPACE,
         registry: Registry | None = None,
         retention: Retention | None = None,
-        idempotency_window: float = IDEMPOTENCY_WINDOW,
+        idempotency_window: float | timedelta = IDEMPOTENCY_WINDOW,
         max_arguments_bytes: int = MAX_ARGUMENTS_BYTES,
     ) -> None:
+        check_name(space, name="space")
         self.broker = broker
         self.space = space
-        self.registry = registry or Registry()
+        if registry is not None and not isinstance(registry, Registry):
+            raise InvalidOption("registry", registry, "a Registry, such as Registry.load('mail') for mail.py")
+        self.registry = Registry() if registry is None else registry
         self.inspector = Inspector(broker, space=space, retention=retention)
         self.events = Events(broker)
-        self._window = idempotency_window
-        self._max_arguments_bytes = max_arguments_bytes
+        window = seconds(idempotency_window, name="idempotency_window", least=SHORTEST_WINDOW)
+        self._window_ms = round(window * 1000)
+        self._max_arguments_bytes = whole_number(
+            max_arguments_bytes, name="max_arguments_bytes", least=1, most=LARGEST_PAYLOAD
+        )
         self._coalescing = Coalescing(broker)
+        self._usual: dict[Handler[..., Any], _Usual] = {}
 
     @classmethod
     def connect(
@@ -79,9 +107,9 @@ class Queue:
         registry: Registry | None = None,
         prefix: str = "qc",
         name: str = "producer",
-        patience: float = 5.0,
+        patience: float | timedelta = 5.0,
         retention: Retention | None = None,
-        idempotency_window: float = IDEMPOTENCY_WINDOW,
+        idempotency_window: float | timedelta = IDEMPOTENCY_WINDOW,
         max_arguments_bytes: int = MAX_ARGUMENTS_BYTES,
     ) -> Queue:
         """A queue on the Redis at `url`; the connection is made when it is first needed.
@@ -91,11 +119,18 @@ class Queue:
             registry: the handlers by kind; needed only to submit jobs by the name of their kind.
             prefix: first word of every key.
             name: shown by Redis' CLIENT LIST.
-            patience: seconds a call waits for a Redis that is away before it raises BrokerUnavailable.
+            patience: how long a call waits for a Redis that is away before it raises BrokerUnavailable.
             retention: how long ended jobs are kept, as the workers are told; only to say when a job will go.
-            idempotency_window: seconds an idempotency key is remembered.
+            idempotency_window: how long an idempotency key is remembered.
             max_arguments_bytes: of one job.
+
+        Durations are seconds or timedeltas.
+
+        Raises:
+            ValueError: the URL is none of Redis.
+            InvalidOption: something else has no sense.
         """
+        patience = seconds(patience, name="patience", least=0.0)
         broker = Broker.connect(url, prefix=prefix, name=name, patience=patience)
         return cls(
             broker,
@@ -125,29 +160,38 @@ class Queue:
         """Put a job in the normal line of the handler's queue. Once this returns, it is stored.
 
         Raises:
+            InvalidOption: it is no handler.
             InvalidArguments: they do not fit the handler's signature.
             PayloadTooLarge: they are too large to be stored with a job.
             Unconfirmed: Redis did not answer; the job may be stored, and `await error.retry()` is safe.
             BrokerRefused: Redis will not do it, however often it is asked.
             QueueFull: Redis is at maxmemory.
         """
-        return await self._put(self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns)
+        if not isinstance(handler, Handler):
+            raise no_handler(handler)
+        return await self._put(
+            self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns.declared
+        )
 
     def options(
         self,
         *,
         id: str | None = None,
-        line: Line = Line.NORMAL,
-        delay: float = 0.0,
+        line: Line | LineName = Line.NORMAL,
+        delay: float | timedelta = 0.0,
         owner: str = "",
         idempotency_key: str | None = None,
         queue: str | None = None,
         retries: int | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
+        limits: Sequence[Limit] | None = None,
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
         The options are those of JobRequest.
+
+        Raises:
+            InvalidOption: one of them has no sense.
         """
         return Enqueuer(
             self,
@@ -161,6 +205,7 @@ class Queue:
                 queue=queue,
                 retries=retries,
                 timeout=timeout,
+                limits=None if limits is None else check_limits(limits),
             ),
         )
 
@@ -172,24 +217,59 @@ class Queue:
             IdempotencyConflict: the key was used before, with another fingerprint.
             Others: as `enqueue`.
         """
+        if not isinstance(request, JobRequest):
+            raise no_request(request)
         handler = self.registry[request.kind]
         place = self._entry(handler, handler.encode_mapping(request.args), request)
         try:
             return await self._coalescing.send(*place)
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             # With the id that it has now, so that the same request makes the same job.
             again = msgspec.structs.replace(request, id=_id_at(place))
             raise Unconfirmed(error.reason, [_id_at(place)], lambda: self.submit(again)) from error
 
-    async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Submitted]:
+    async def submit_together(self, requests: Sequence[JobRequest]) -> list[Submitted]:
+        """Put the jobs of one request in line, in order, all of them or none.
+
+        The idempotency key of the first stands for all. Where it is known nothing is stored, and every answer
+        is the first's earlier job.
+
+        Args:
+            requests: 1 to 500, for one and the same line; only the first may have a key.
+
+        Raises: as `submit`, and ValueError where the requests are others than that.
+        """
+        first, *others = requests
+        if len(others) >= LARGEST_BATCH:
+            raise ValueError(f"at most {LARGEST_BATCH} jobs are submitted together, not {len(requests)}")
+        if any(request.idempotency_key for request in others):
+            raise ValueError("only the first of jobs that are submitted together may have an idempotency key")
+        places = [
+            self._entry(handler := self.registry[each.kind], handler.encode_mapping(each.args), each)
+            for each in requests
+        ]
+        lines = {(space, line) for space, line, _ in places}
+        if len(lines) > 1:
+            raise ValueError(f"jobs that are submitted together go to one line, not to {len(lines)}")
+        entries = [entry for _, _, entry in places]
+        if first.idempotency_key:
+            entries[1:] = map(_following, entries[1:])
+        return await self._put_many({lines.pop(): (list(range(len(entries))), entries)}, len(entries))
+
+    async def enqueue_many(self, requests: Iterable[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
 
         All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict the
         other jobs are stored.
         """
         places: dict[tuple[str, str], tuple[list[int], list[Entry]]] = {}
+        requests = list(requests)
         registry, make_entry = self.registry, self._entry
         for index, (request, token) in enumerate(zip(requests, new_tokens(len(requests)), strict=True)):
+            if not isinstance(request, JobRequest):
+                raise no_request(request)
             handler = registry[request.kind]
             space, line, entry = make_entry(handler, handler.encode_mapping(request.args), request, token)
             indexes, entries = places.setdefault((space, line), ([], []))
@@ -209,7 +289,9 @@ class Queue:
             JobNotFound: the text has not the form of an id. Whether there is such a job is not asked.
         """
         split_job_id(job_id)
-        return Job(self, job_id, handler.returns if handler is not None else Any)
+        if handler is not None and not isinstance(handler, Handler):
+            raise no_handler(handler)
+        return Job(self, job_id, handler.returns.declared if handler is not None else Any)
 
     async def cancel(self, job_id: str) -> State:
         """End a waiting job at once, or ask a running one to end.
@@ -241,6 +323,8 @@ class Queue:
     async def _put(self, place: Place, returns: Any) -> Job[Any]:
         try:
             return Job(self, (await self._coalescing.send(*place)).id, returns)
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             raise Unconfirmed(error.reason, [_id_at(place)], lambda: self._put(place, returns)) from error
 
@@ -252,6 +336,8 @@ class Queue:
             for (space, line), (indexes, entries) in places.items():
                 sent = await self._coalescing.send_many(space, line, entries)
                 answers.update(zip(indexes, sent, strict=True))
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             ids = [_id_at((*at, entry)) for at, (_, entries) in places.items() for entry in entries]
             raise Unconfirmed(error.reason, ids, lambda: self._put_many(places, count)) from error
@@ -263,23 +349,35 @@ class Queue:
         """The space and line that a job goes to, and what is stored of it, under a new token if need be."""
         if len(args) > self._max_arguments_bytes:
             raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
-        if not 0 <= request.delay <= LONGEST:
-            raise InvalidArguments(handler.kind, "delay must be 0 seconds to 100 years")
-        if request.timeout is not None and not 0 < request.timeout <= LONGEST:
-            raise InvalidArguments(handler.kind, "timeout must be above 0 seconds")
-        if request.retries is not None and request.retries < 0:
-            raise InvalidArguments(handler.kind, "retries must be at least 0")
         space = self.space
         if request.id is not None:
             space, token = split_job_id(request.id)
-        line = line_name(request.queue or handler.queue, handler.runs, request.line)
-        spec = Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout)
-        return space, line, Entry(token or new_token(), _encode(spec), self._options(handler, request))
+        usual = self._usual.get(handler) or self._learn_usual(handler)
+        if request.retries is None and request.timeout is None:
+            spec = usual.spec_start + args
+        else:
+            spec = _encode(Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout))
+        if request is PLAIN and not handler.limits:
+            return space, usual.line, Entry(token or new_token(), spec, usual.options)
+        line = usual.line
+        if request.queue is not None or request.line is not Line.NORMAL:
+            line = line_name(request.queue or handler.queue, handler.runs, request.line)
+        ties = _ties(handler, request, args) if handler.limits or request.limits else None
+        return space, line, Entry(token or new_token(), spec, self._options(handler, request, ties))
 
-    def _options(self, handler: Handler[..., Any], request: JobRequest) -> EntryOptions | None:
+    def _learn_usual(self, handler: Handler[..., Any]) -> _Usual:
+        # All that comes before the arguments: an array of three, its first two.
+        start = b"\x93" + _encode(SCHEMA) + _encode(handler.kind)
+        line = line_name(handler.queue, handler.runs, Line.NORMAL)
+        usual = self._usual[handler] = _Usual(line, start, self._options(handler, PLAIN, None))
+        return usual
+
+    def _options(
+        self, handler: Handler[..., Any], request: JobRequest, ties: Ties | None
+    ) -> EntryOptions | None:
         """What sets the job apart from a plain one; None when nothing does."""
         key = request.idempotency_key
-        if not (key or request.owner or request.delay):
+        if not (key or request.owner or request.delay or ties):
             usual = handler.max_crashes == DEFAULT_MAX_CRASHES
             return None if usual else EntryOptions(max_crashes=handler.max_crashes)
         return EntryOptions(
@@ -289,7 +387,8 @@ class Queue:
             unique=unique_name(request.owner, key) if key else "",
             # Another kind is other content: its result would be of another type.
             fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
-            window=round(self._window * 1000) if key else None,
+            window=self._window_ms if key else None,
+            ties=ties,
         )
 
 
@@ -304,8 +403,27 @@ class Enqueuer:
 
     async def enqueue(self, handler: Handler[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Put a job in line. See Queue.enqueue."""
+        if not isinstance(handler, Handler):
+            raise no_handler(handler)
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
-        return await self._queue._put(place, handler.returns)
+        return await self._queue._put(place, handler.returns.declared)
+
+
+def _following(entry: Entry) -> Entry:
+    options = msgspec.structs.replace(entry.options or EntryOptions(), follows=True)
+    return msgspec.structs.replace(entry, options=options)
+
+
+def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:
+    """What ties the job to others; None for nothing. Raises InvalidOption for a limit that is none of its."""
+    limits = handler.limits if request.limits is None else request.limits
+    if not limits:
+        return None
+    if request.limits is not None:
+        handler.check_limits(limits)
+    arguments = handler.decode(args)
+    job = {"kind": handler.kind, "owner": request.owner, "queue": request.queue or handler.queue}
+    return Ties(tuple(limit.bound_to(arguments, job) for limit in limits))
 
 
 def _id_at(place: Place) -> str:

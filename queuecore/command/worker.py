@@ -51,7 +51,7 @@ logger = logging.getLogger("queuecore.command")
 @click.option("--processes", default=1, metavar="N", help="Runner processes: event loops that run jobs.")
 @click.option("--slots", default=100, metavar="N", help="Async jobs that one runner runs at once.")
 @click.option("--threads", default=100, metavar="N", help="Jobs that one runner runs at once in threads.")
-@click.option("--job-processes", default=1, metavar="N", help="Job processes that one runner has.")
+@click.option("--job-processes", default=1, metavar="N", help="Job processes: jobs that run at once in them.")
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, assert_never
 
-from ..handling import Handler, JobContext, Registry, encode_result
+from ..handling import Handler, JobContext, Registry
 from ..model import MAX_RESULT_BYTES, Claim, Completed, Crashing, Outcome
 from ..processes import Home
 from .attempt import Attempt, Owner
@@ -77,7 +77,8 @@ class Executor:
             if handler is None:
                 handler = self._registry[claim.kind]
             arguments = handler.decode(claim.args)
-            if handler.runs == "process":
+            # Also a job that was put in that line before its handler came to run elsewhere.
+            if "process" in (handler.runs, claim.runs):
                 outcome = await self._run_in_process(attempt, owner)
             else:
                 self._start_clock(attempt, owner)
@@ -86,8 +87,8 @@ class Executor:
                 else:
                     result = await self._run_in_thread(attempt, handler, arguments)
                 if attempt.stopped is None or attempt.stopped in ("drained", "outgrown"):
-                    encoded = encode_result(result, limit=self._max_result_bytes)
-                    outcome = Completed(claim.id, claim.attempt, encoded)
+                    encoded = handler.returns.encode(result, limit=self._max_result_bytes)
+                    outcome = Completed(claim.id, claim.attempt, encoded, claim.tied)
                 else:
                     # It took no notice of being stopped, or too late: others were told that it ended.
                     outcome = outcome_of_stop(attempt)
@@ -122,7 +123,7 @@ class Executor:
         )
         match ended:
             case Returned(result):
-                return Completed(claim.id, claim.attempt, result)
+                return Completed(claim.id, claim.attempt, result, claim.tied)
             case Raised(failure):
                 return outcome_of_failure(attempt, failure)
             case Died(error):

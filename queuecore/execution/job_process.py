@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
 
 from .. import log
-from ..handling import Handler, JobContext, Registry, encode_result, forget_frames, is_exhaustion
+from ..handling import Handler, JobContext, Registry, forget_frames, is_exhaustion
 from ..model import MAX_ERROR_CHARS, text_of
 from ..processes import (
     Home,
@@ -37,6 +37,7 @@ from ..processes import (
     lead_group,
 )
 from .condition import Condition
+from .coroutines import run_coroutine
 from .interruption import Interrupted, Interruption
 from .job_messages import Ended, Raised, Ready, Returned, Run, Setup, Stopped, Unfit
 from .raised import classify
@@ -178,7 +179,7 @@ class JobProcess:
             handler = self._registry[request.kind]
             arguments = handler.decode(request.args)
             result = self._invoke(handler, context, arguments, variables)
-            return Returned(encode_result(result, limit=self._max_result_bytes))
+            return Returned(handler.returns.encode(result, limit=self._max_result_bytes))
         except Interrupted:
             return Stopped()
         except BaseException as error:
@@ -193,7 +194,8 @@ class JobProcess:
     ) -> Any:
         try:
             self._interruption.allow()
-            return variables.run(handler.invoke, context, arguments)
+            result = variables.run(handler.invoke, context, arguments)
+            return variables.run(run_coroutine, result) if handler.runs == "async" else result
         finally:
             if self._home.left:
                 self._home.leave()

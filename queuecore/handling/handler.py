@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import inspect
 import re
-import typing
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import msgspec
@@ -18,14 +18,27 @@ import msgspec
 from ..model import (
     DEFAULT_MAX_CRASHES,
     DEFAULT_QUEUE,
-    NAME,
+    MOST_RETRIES,
+    RUNS,
+    SHORTEST_TIMEOUT,
     Backoff,
     HandlerError,
     InvalidArguments,
+    InvalidOption,
+    Limit,
     Runs,
+    check_limits,
+    check_name,
+    seconds,
+    show,
+    text,
+    whole_number,
 )
 from .context import JobContext
-from .signature import argument_of_type_error, arguments_type, explain, parameters_of
+from .functions import check_function
+from .results import ResultType
+from .signature import argument_of_type_error, arguments_type, explain, loose_arguments, parameters_of
+from .types import find_loss
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,10 +67,11 @@ def handler(
     *,
     runs: Runs | None = None,
     queue: str | None = None,
-    timeout: float | None = DEFAULT_TIMEOUT,
+    timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     retries: int = DEFAULT_RETRIES,
     max_crashes: int = DEFAULT_MAX_CRASHES,
     backoff: Backoff | None = None,
+    limits: Sequence[Limit] = (),
     title: str | None = None,
 ) -> Decorate:
     """Make a function the handler of a kind of job.
@@ -70,10 +84,11 @@ def handler(
             input and output; "process" for work on the processor or on files: killable and
             memory-limited. By default "async" for `async def`, else "process".
         queue: the queue it is enqueued to.
-        timeout: how long one attempt may take, in seconds; None for no limit.
+        timeout: how long one attempt may take, in seconds or as a timedelta; None for no limit.
         retries: how often a failed attempt is followed by another one.
         max_crashes: how often the job may kill its worker before it is failed.
         backoff: the delays between attempts.
+        limits: under which its jobs start, all of them at once; see Limit.
         title: what people read; by default the first line of the docstring.
 
     Raises:
@@ -89,7 +104,8 @@ def handler(
             timeout=timeout,
             retries=retries,
             max_crashes=max_crashes,
-            backoff=backoff or Backoff(),
+            backoff=backoff,
+            limits=limits,
             title=title,
         )
 
@@ -100,10 +116,10 @@ class Handler(Generic[P, R]):
     """A kind of job: its function, its options and the schema of its arguments.
 
     Attributes:
-        kind, title, description, runs, queue, timeout, retries, max_crashes, backoff: as decorated.
+        kind, title, description, runs, queue, timeout, retries, max_crashes, backoff, limits: as decorated.
         function: the function itself.
         Arguments: a frozen struct type with one field for each argument.
-        returns: the annotated return type.
+        returns: the type of what it returns.
     """
 
     def __init__(
@@ -113,42 +129,55 @@ class Handler(Generic[P, R]):
         *,
         runs: Runs | None,
         queue: str | None,
-        timeout: float | None,
+        timeout: float | timedelta | None,
         retries: int,
         max_crashes: int,
-        backoff: Backoff,
+        backoff: Backoff | None,
+        limits: Sequence[Limit],
         title: str | None,
     ) -> None:
+        _check_kind(kind)
+        check_function(kind, function, runs=runs)
         is_coroutine = inspect.iscoroutinefunction(function)
         self.kind = kind
         self.function = function
-        self.runs: Runs = runs or ("async" if is_coroutine else "process")
-        self.queue = queue or DEFAULT_QUEUE
-        self.timeout = timeout
-        self.retries = retries
-        self.max_crashes = max_crashes
-        self.backoff = backoff
-        self._check_options(is_coroutine)
+        self.runs: Runs = runs if runs is not None else "async" if is_coroutine else "process"
+        self._check_runs(is_coroutine)
+        try:
+            self.queue = _queue_of(queue)
+            self.timeout = _timeout_of(timeout)
+            self.retries = whole_number(retries, name="retries", least=0, most=MOST_RETRIES)
+            self.max_crashes = whole_number(max_crashes, name="max_crashes", least=1, most=MOST_RETRIES)
+            self.backoff = _backoff_of(backoff)
+            self.limits = check_limits(limits)
+            title = title if title is None else text(title, name="title")
+        except InvalidOption as error:
+            raise HandlerError(f"kind {kind}: {error}") from error
         headline, self.description = _split_docstring(function)
         self.title = title or headline or kind
         parameters, hints = parameters_of(kind, function)
-        self.returns: Any = hints.get("return", Any)
+        self.returns = ResultType(kind, hints.get("return", Any))
+        self._loose = loose_arguments(kind, parameters, hints)
         self.Arguments: type[msgspec.Struct] = arguments_type(kind, parameters, hints)
         self._signature = inspect.Signature(parameters)
         self._decoder = msgspec.msgpack.Decoder(self.Arguments)
         self._positional = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
         self._keyword = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+        try:
+            self.check_limits(self.limits)
+        except InvalidOption as error:
+            raise HandlerError(str(error)) from error
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", kind)
 
-    def __call__(self, ctx: JobContext, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def __call__(self, ctx: JobContext, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call the function directly, in this process, without any queue."""
         return self.function(ctx, *args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<Handler {self.kind} ({self.runs})>"
 
-    def encode(self, *args: P.args, **kwargs: P.kwargs) -> bytes:
+    def encode(self, /, *args: P.args, **kwargs: P.kwargs) -> bytes:
         """Return the arguments of a call as they are stored with the job.
 
         Raises:
@@ -168,13 +197,21 @@ class Handler(Generic[P, R]):
         """Return `arguments`, by name, as they are stored with the job.
 
         Raises:
-            InvalidArguments: one of them is missing, unknown or not of its type.
+            InvalidArguments: one of them is missing, unknown, not of its type, or would come back as another.
         """
         try:
             encoded = msgspec.msgpack.encode(arguments)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InvalidArguments(self.kind, f"cannot be stored: {error}") from error
-        self.decode(encoded)
+        decoded = self.decode(encoded)
+        for name in self._loose:
+            if name in arguments and (loss := find_loss(arguments[name], getattr(decoded, name), name)):
+                raise InvalidArguments(
+                    self.kind,
+                    f"{loss}: send a text, or give the argument a type that says what it is, such as "
+                    "dict[str, date] or a dataclass",
+                    argument=name,
+                )
         return encoded
 
     def decode(self, encoded: bytes | msgspec.Raw) -> msgspec.Struct:
@@ -215,29 +252,45 @@ class Handler(Generic[P, R]):
             schema["$defs"] = definitions
         return schema
 
-    def _check_options(self, is_coroutine: bool) -> None:
-        if len(self.kind) > _LONGEST_KIND or not _KIND.match(self.kind):
+    def check_limits(self, limits: Sequence[Limit]) -> None:
+        """Raise InvalidOption if these cannot be limits of this kind's jobs."""
+        arguments = frozenset(self.Arguments.__struct_fields__)
+        for limit in limits:
+            limit.check_arguments(self.kind, arguments)
+
+    def _check_runs(self, is_coroutine: bool) -> None:
+        if self.runs not in RUNS:
             raise HandlerError(
-                f"kind {self.kind!r}: a kind is lower case words joined by dots, "
-                f"at most {_LONGEST_KIND} characters, such as 'file.clean'"
+                f"kind {self.kind}: runs={show(self.runs)}, allowed: 'async', 'thread', 'process'"
             )
-        if self.runs not in typing.get_args(Runs):
-            raise HandlerError(f"kind {self.kind}: runs={self.runs!r}, allowed: 'async', 'thread', 'process'")
         if is_coroutine != (self.runs == "async"):
             fit = "async def" if self.runs == "async" else "def"
             raise HandlerError(f"kind {self.kind}: runs={self.runs!r} needs a function made with `{fit}`")
-        if not NAME.fullmatch(self.queue):
-            raise HandlerError(
-                f"kind {self.kind}: queue {self.queue!r} is not a queue's name: lower case letters, "
-                "digits and underscores, at most 32 characters, a letter first"
-            )
-        if self.timeout is not None and not self.timeout > 0:
-            raise HandlerError(f"kind {self.kind}: timeout={self.timeout!r}, it must be more than 0 or None")
-        if self.retries < 0 or self.max_crashes < 1:
-            raise HandlerError(
-                f"kind {self.kind}: retries={self.retries!r} must be at least 0, "
-                f"max_crashes={self.max_crashes!r} at least 1"
-            )
+
+
+def _check_kind(kind: str) -> None:
+    if not isinstance(kind, str) or len(kind) > _LONGEST_KIND or not _KIND.match(kind):
+        raise HandlerError(
+            f"kind {show(kind)}: a kind is lower case words joined by dots, "
+            f"at most {_LONGEST_KIND} characters, such as 'file.clean'"
+        )
+
+
+def _queue_of(queue: str | None) -> str:
+    if queue is None:
+        return DEFAULT_QUEUE
+    check_name(queue, name="queue")
+    return queue
+
+
+def _timeout_of(timeout: float | timedelta | None) -> float | None:
+    return None if timeout is None else seconds(timeout, name="timeout", least=SHORTEST_TIMEOUT)
+
+
+def _backoff_of(backoff: Backoff | None) -> Backoff:
+    if backoff is not None and not callable(getattr(backoff, "delay", None)):
+        raise InvalidOption("backoff", backoff, "a Backoff, such as Backoff(base=1.0, cap=300.0)")
+    return backoff or Backoff()
 
 
 def _split_docstring(function: Callable[..., Any]) -> tuple[str, str]:

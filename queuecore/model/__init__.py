@@ -19,29 +19,40 @@ from .attempt import (
     Releasing,
     Retrying,
 )
-from .durations import seconds
+from .endings import Permanent, Retry
 from .errors import (
     BrokerRefused,
     BrokerUnavailable,
     HandlerError,
     IdempotencyConflict,
     InvalidArguments,
+    InvalidOption,
+    InvalidResult,
     JobCancelled,
     JobFailed,
     JobNotFound,
+    OtherLoop,
     PayloadTooLarge,
-    Permanent,
+    QueueClosed,
     QueueError,
     QueueFull,
-    Retry,
     RunnerForgotten,
     StateConflict,
     Unconfirmed,
     UnknownKind,
-    text_of,
 )
 from .figures import Counts, ServerMemory, ServerRecord
-from .ids import DEFAULT_SPACE, NAME, TOKEN_LENGTH, new_job_id, new_token, new_tokens, split_job_id
+from .given import LONGEST, choice, seconds, text, whole_number
+from .ids import (
+    DEFAULT_SPACE,
+    NAME,
+    TOKEN_LENGTH,
+    check_name,
+    new_job_id,
+    new_token,
+    new_tokens,
+    split_job_id,
+)
 from .job import (
     MAX_ERROR_CHARS,
     AttemptOutcome,
@@ -52,13 +63,26 @@ from .job import (
     Retention,
     Step,
 )
-from .lines import DEFAULT_LINE, DEFAULT_QUEUE, LINES, RUNS, Line, Runs, line_name, split_line_name
+from .limits import Limit, check_limits
+from .lines import DEFAULT_LINE, DEFAULT_QUEUE, LINES, RUNS, Line, LineName, Runs, line_name, split_line_name
 from .options import WorkerOptions
-from .request import DEFAULT_MAX_CRASHES, MAX_ARGUMENTS_BYTES, SCHEMA, JobRequest, Spec, Submitted, read_spec
+from .request import (
+    DEFAULT_MAX_CRASHES,
+    MAX_ARGUMENTS_BYTES,
+    MOST_RETRIES,
+    SCHEMA,
+    SHORTEST_TIMEOUT,
+    JobRequest,
+    Spec,
+    Submitted,
+    read_spec,
+)
 from .retry import Backoff
 from .runners import Heartbeat, Recovered, RunnerInfo, RunnerRecord
 from .states import State
 from .subscription import Subscription, parse_queues
+from .texts import show, text_of
+from .ties import Ties, WaitsFor
 
 __all__ = [
     "DEFAULT_LINE",
@@ -66,13 +90,16 @@ __all__ = [
     "DEFAULT_QUEUE",
     "DEFAULT_SPACE",
     "LINES",
+    "LONGEST",
     "MAX_ARGUMENTS_BYTES",
     "MAX_CHECKPOINT_BYTES",
     "MAX_ERROR_CHARS",
     "MAX_RESULT_BYTES",
+    "MOST_RETRIES",
     "NAME",
     "RUNS",
     "SCHEMA",
+    "SHORTEST_TIMEOUT",
     "TOKEN_LENGTH",
     "Advance",
     "Ask",
@@ -92,18 +119,24 @@ __all__ = [
     "Heartbeat",
     "IdempotencyConflict",
     "InvalidArguments",
+    "InvalidOption",
+    "InvalidResult",
     "JobCancelled",
     "JobFailed",
     "JobNotFound",
     "JobRecord",
     "JobRequest",
+    "Limit",
     "Line",
+    "LineName",
+    "OtherLoop",
     "Outcome",
     "PayloadTooLarge",
     "Permanent",
     "Progress",
     "ProgressReply",
     "ProgressUpdate",
+    "QueueClosed",
     "QueueError",
     "QueueFull",
     "Recovered",
@@ -123,9 +156,14 @@ __all__ = [
     "Step",
     "Submitted",
     "Subscription",
+    "Ties",
     "Unconfirmed",
     "UnknownKind",
+    "WaitsFor",
     "WorkerOptions",
+    "check_limits",
+    "check_name",
+    "choice",
     "line_name",
     "new_job_id",
     "new_token",
@@ -133,7 +171,10 @@ __all__ = [
     "parse_queues",
     "read_spec",
     "seconds",
+    "show",
     "split_job_id",
     "split_line_name",
+    "text",
     "text_of",
+    "whole_number",
 ]

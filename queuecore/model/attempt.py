@@ -28,7 +28,8 @@ class Ask(msgspec.Struct, frozen=True):
 class Claim(msgspec.Struct, frozen=True):
     """A job handed to a runner, with what the attempt needs to know of earlier ones.
 
-    `runs` is the class of slot that it was claimed for and takes up until it is settled.
+    `runs` is the class of slot that it was claimed for and takes up until it is settled. `tied` says that its
+    end concerns others, see `ties`.
     """
 
     id: str
@@ -42,14 +43,16 @@ class Claim(msgspec.Struct, frozen=True):
     timeout: float | None = None
     runs: Runs = "async"
     schema: int = SCHEMA
+    tied: bool = False
 
 
 class Completed(msgspec.Struct, frozen=True):
-    """The handler returned; `result` is msgpack."""
+    """The handler returned; `result` is msgpack. `tied` is as the claim said."""
 
     id: str
     attempt: int
     result: bytes
+    tied: bool = False
 
 
 class Retrying(msgspec.Struct, frozen=True):

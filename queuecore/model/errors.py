@@ -2,14 +2,18 @@
 
 QueueError
 ├── BrokerUnavailable       Redis did not answer; nothing is known to be lost, try again later
+│   ├── QueueClosed         the queue was closed and asks nothing any more
 │   └── Unconfirmed         the jobs may be stored and may run; `retry()` sends the same request again
 ├── BrokerRefused           Redis answered, but will not do it: wrong password, wrong server, a damaged key
 ├── QueueFull               Redis is at its memory limit and takes no new jobs
 ├── JobNotFound             no job has this id (any more)
 ├── StateConflict           the job's state does not allow what was asked
+├── InvalidOption           something asked for has no sense: a delay below zero, a line that there is not
 ├── InvalidArguments        the arguments do not fit the handler's signature
+├── InvalidResult           a handler returned what cannot be its result, or not what it declares
 ├── PayloadTooLarge         arguments, result, progress or checkpoint over its limit
 ├── UnknownKind             no handler is registered for this kind
+├── OtherLoop               the queue is in use in another event loop
 ├── HandlerError            a handler is declared wrongly
 ├── IdempotencyConflict     the key was used before, for something else
 ├── AttemptFenced           the attempt no longer owns its job
@@ -17,16 +21,15 @@ QueueError
 ├── JobFailed               the awaited job failed
 └── JobCancelled            the awaited job was cancelled
 
-Permanent, Retry            raised *by* handlers to say how their attempt is to end
+What handlers raise to say how their attempt is to end is in `endings`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
-from .durations import seconds
+from .texts import show
 
 
 class QueueError(Exception):
@@ -40,6 +43,14 @@ class BrokerUnavailable(QueueError):
         super().__init__(f"Redis is unavailable ({reason}); try again in {retry_after:g} s")
         self.reason = reason
         self.retry_after = retry_after  # seconds
+
+
+class QueueClosed(BrokerUnavailable):
+    """The queue was closed before it was asked: nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("this queue was closed")
+        self.args = ("this queue was closed: make another one with Queue.connect(url)",)
 
 
 class Unconfirmed(BrokerUnavailable):
@@ -124,6 +135,26 @@ class StateConflict(QueueError):
         self.wanted = wanted
 
 
+class InvalidOption(QueueError, ValueError, TypeError):
+    """Something that was given has not the value or the type that it must have.
+
+    Attributes:
+        option: what it is called.
+    """
+
+    def __init__(self, option: str, value: object, must: str) -> None:
+        super().__init__(f"{option}={show(value)} must be {must}")
+        self.option = option
+
+
+class InvalidLimit(InvalidOption):
+    """A limit cannot be what was asked for; the message says what to write instead."""
+
+    def __init__(self, reason: str) -> None:
+        QueueError.__init__(self, reason)
+        self.option = "limits"
+
+
 class InvalidArguments(QueueError):
     """The arguments do not fit the handler's signature."""
 
@@ -133,6 +164,14 @@ class InvalidArguments(QueueError):
         self.kind = kind
         self.reason = reason
         self.argument = argument
+
+
+class InvalidResult(QueueError):
+    """What a handler returned cannot be stored, or does not come back as the type that is declared."""
+
+    def __init__(self, of: str, reason: str) -> None:
+        super().__init__(f"result of {of}: {reason}")
+        self.reason = reason
 
 
 class PayloadTooLarge(QueueError):
@@ -145,17 +184,31 @@ class PayloadTooLarge(QueueError):
         self.limit = limit  # bytes
 
 
+_NO_KINDS: Final = (
+    "none are known here: a queue is told with Queue.connect(url, registry=Registry.load('mail')) for mail.py"
+)
+
+
 class UnknownKind(QueueError):
     """No handler is registered for this kind."""
 
     def __init__(self, kind: str, known: tuple[str, ...] = ()) -> None:
-        choices = f"; known kinds: {', '.join(known)}" if known else ""
-        super().__init__(f"no handler for the kind {kind!r}{choices}")
+        choices = f"known kinds: {', '.join(known)}" if known else _NO_KINDS
+        super().__init__(f"no handler for the kind {show(kind)}; {choices}")
         self.kind = kind
 
 
 class HandlerError(QueueError):
     """A handler is declared wrongly: its name, signature or options cannot work."""
+
+
+class OtherLoop(QueueError, RuntimeError):
+    """A queue works in one event loop at a time; in the next one when that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this queue is in use in another event loop, which still runs: make a Queue for each of them"
+        )
 
 
 class IdempotencyConflict(QueueError):
@@ -205,61 +258,3 @@ class JobCancelled(QueueError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"job {job_id} was cancelled")
         self.job_id = job_id
-
-
-class Permanent(Exception):
-    """Raise it in a handler when another attempt cannot help: the job fails at once.
-
-    What is not a text becomes one: `raise Permanent(error)` shows what `error` says.
-
-    Args:
-        title: what was wrong, a sentence for the person who sent the job.
-        detail: what to do about it, or where exactly it happened.
-        type: a stable word for programs, such as `not-a-table`.
-    """
-
-    # For subclasses that do not call this one's `__init__`.
-    title: str = "The job cannot be done."
-    detail: str = ""
-    type: str = "permanent"
-
-    def __init__(self, title: object, detail: object = "", *, type: object = "permanent") -> None:
-        self.title = text_of(title)
-        self.detail = text_of(detail)
-        self.type = text_of(type)
-        super().__init__(self.title)
-
-
-class Retry(Exception):
-    """Raise it in a handler to end the attempt, which counts, and be started again after a delay.
-
-    Args:
-        delay: seconds or a timedelta; None for the delay that the handler's backoff would choose.
-        reason: why; what is not a text becomes one.
-
-    Raises:
-        TypeError, ValueError: `delay` is none.
-    """
-
-    delay: float | None = None  # seconds
-    reason: str = "the handler asked to be retried"
-
-    def __init__(
-        self,
-        *,
-        delay: float | timedelta | None = 0.0,
-        reason: object = "the handler asked to be retried",
-    ) -> None:
-        self.delay = None if delay is None else max(seconds(delay, name="delay"), 0.0)
-        self.reason = text_of(reason)
-        super().__init__(self.reason)
-
-
-def text_of(value: object) -> str:
-    """Return `value` as a text, whatever it is; nothing for None."""
-    if value is None:
-        return ""
-    try:
-        return str.__str__(str(value))  # a text of a type of its own becomes a plain one
-    except BaseException as broken:  # a foreign object may fail even at being shown
-        return f"(its text cannot be read: {type(broken).__name__})"

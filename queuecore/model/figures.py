@@ -12,6 +12,7 @@ class Counts(msgspec.Struct, frozen=True):
 
     scheduled: int
     queued: int
+    waiting: int
     running: int
     completed: int
     failed: int

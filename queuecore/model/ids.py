@@ -7,7 +7,7 @@ import re
 from binascii import b2a_base64
 from typing import Final
 
-from .errors import JobNotFound
+from .errors import InvalidOption, JobNotFound
 
 # 22 characters of 6 random bits each, at least 128 in all: knowing the id is the right to see the job.
 TOKEN_LENGTH: Final = 22
@@ -41,8 +41,32 @@ def split_job_id(job_id: str) -> tuple[str, str]:
 
     Raises:
         JobNotFound: the text has not the form of an id, so no job can have it.
+        InvalidOption: it is no text.
     """
-    match = JOB_ID.fullmatch(job_id)
+    try:
+        match = JOB_ID.fullmatch(job_id)
+    except TypeError:
+        raise InvalidOption("job_id", job_id, "the id of a job, a text") from None
     if match is None:
         raise JobNotFound(job_id[:80])
     return match[1], match[2]
+
+
+def check_job_id(job_id: str) -> None:
+    """Raise InvalidOption where the text has not the form of an id."""
+    if not isinstance(job_id, str) or JOB_ID.fullmatch(job_id) is None:
+        raise InvalidOption("id", job_id, "an id that new_job_id() made")
+
+
+def check_name(given: str, *, name: str) -> None:
+    """Raise InvalidOption where the text is no name of a queue or space.
+
+    Args:
+        name: what the option is called.
+    """
+    if not isinstance(given, str) or NAME.fullmatch(given) is None:
+        raise InvalidOption(
+            name,
+            given,
+            "lower case letters, digits and underscores, at most 32 characters, a letter first",
+        )

@@ -5,14 +5,19 @@ Times are UTC milliseconds (`_ms`), durations seconds as float.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from .given import seconds
 from .lines import Line, Runs
 from .states import State
+from .ties import WaitsFor
 
 MAX_ERROR_CHARS: Final = 2_000
+
+_convert: Final = msgspec.structs.force_setattr
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -65,7 +70,10 @@ class AttemptRecord(msgspec.Struct, frozen=True):
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as it stands in Redis, decoded."""
+    """A job as it stands in Redis, decoded.
+
+    `waits_for` is there while it waits; `limits` are the keys of those that it starts under.
+    """
 
     id: str
     space: str
@@ -94,11 +102,31 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorRecord | None
     attempts: tuple[AttemptRecord, ...]
     expires_ms: int | None = None
+    waits_for: WaitsFor | None = None
+    limits: tuple[str, ...] = ()
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """How long ended jobs and their files are kept, in seconds."""
+    """How long ended jobs and their files are kept, in seconds or as timedeltas.
+
+    Raises:
+        InvalidOption: one of them is no duration, or below zero.
+    """
 
     completed: float = 7 * 86400.0
     failed: float = 14 * 86400.0
     cancelled: float = 2 * 86400.0
+
+    if TYPE_CHECKING:
+        # What may be given is more than what is found in it.
+        def __init__(
+            self,
+            *,
+            completed: float | timedelta = ...,
+            failed: float | timedelta = ...,
+            cancelled: float | timedelta = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name in ("completed", "failed", "cancelled"):
+            _convert(self, name, seconds(getattr(self, name), name=name, least=0.0))

@@ -26,6 +26,7 @@ class Line(StrEnum):
 
 
 LINES: Final = tuple(Line)
+LineName = Literal["urgent", "high", "normal", "low"]
 
 
 def line_name(queue: str, runs: Runs, line: Line) -> str:

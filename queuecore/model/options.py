@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from ..log import Format
 from .attempt import MAX_RESULT_BYTES
-from .ids import DEFAULT_SPACE, NAME
+from .errors import InvalidOption
+from .given import seconds, whole_number
+from .ids import DEFAULT_SPACE, check_name
 from .job import Retention
 from .lines import DEFAULT_QUEUE, Runs
 from .subscription import parse_queues
 
+DURATIONS: Final = ("grace", "stop_grace", "heartbeat_interval", "heartbeat_ttl", "stall_timeout")
+COUNTS: Final = ("processes", "slots", "threads", "job_processes", "job_recycle", "max_result_bytes")
+MOST: Final = 2**30
+
+_convert: Final = msgspec.structs.force_setattr
+
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a worker is to run. Durations are seconds, sizes bytes.
+    """How a worker is to run. Durations are seconds or timedeltas, sizes bytes.
 
     Args:
         redis_url: where the spaces are.
@@ -23,11 +33,11 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         queues: the queues to serve, the preferred one first, or each with a weight: `("mail=3", "default")`.
         handlers: modules that hold the handlers.
         search_path: where these are found; the worker's own `sys.path` where it is empty.
-        processes: how many runners.
-        slots: jobs that one runner runs at once in its event loop.
+        processes: how many runners run async handlers and threads; another one keeps the job processes.
+        slots: jobs that one of them runs at once in its event loop.
         threads: jobs that it runs at once in threads.
         runner_memory_bytes: resident memory of a runner above which it is replaced, 0 for no limit.
-        job_processes: job processes that it has, and so jobs that it runs at once in them.
+        job_processes: job processes of the worker, and so jobs that it runs at once in them.
         job_memory_bytes: address space of a job process, 0 for no limit.
         job_recycle: jobs that a job process runs before another takes its place.
         grace: how long running jobs may go on when the worker is to stop.
@@ -38,6 +48,9 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         retention: how long ended jobs are kept.
         max_result_bytes: of what a handler returns, as it is stored.
         burst: stop when nothing is left to do.
+
+    Raises:
+        ValueError: one of them has no sense.
     """
 
     redis_url: str
@@ -66,21 +79,25 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Format = "text"
 
     def __post_init__(self) -> None:
+        for name in DURATIONS:
+            _convert(self, name, seconds(getattr(self, name), name=name, least=0.0))
+        for name in COUNTS:
+            _convert(self, name, whole_number(getattr(self, name), name=name, least=1, most=MOST))
         if self.heartbeat_interval * 2 > self.heartbeat_ttl:
             raise ValueError(
                 f"heartbeat_ttl={self.heartbeat_ttl:g} must be at least twice "
                 f"heartbeat_interval={self.heartbeat_interval:g}: one late heartbeat is no death"
             )
-        for name in ("processes", "slots", "threads", "job_processes", "job_recycle"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be at least 1")
-        if not self.spaces or not all(NAME.fullmatch(space) for space in self.spaces):
-            raise ValueError(
-                f"spaces={self.spaces!r}: a space's name is lower case letters, digits and underscores, "
-                "a letter first, at most 32 characters; one is needed"
-            )
+        if not self.spaces:
+            raise InvalidOption("spaces", self.spaces, "the name of a space at least")
+        for space in self.spaces:
+            check_name(space, name="space")
         parse_queues(self.queues)
 
-    def slots_by_class(self) -> dict[Runs, int]:
-        """Return how many jobs one runner runs at once, by the class of slot that they take."""
-        return {"async": self.slots, "thread": self.threads, "process": self.job_processes}
+    def slots_by_runner(self) -> list[dict[Runs, int]]:
+        """Return, for each runner, how many jobs it runs at once, by the class of slot that they take.
+
+        The first keeps the job processes and runs no handler itself, so that none can take them with it.
+        """
+        shared: dict[Runs, int] = {"async": self.slots, "thread": self.threads}
+        return [{"process": self.job_processes}, *(shared for _ in range(self.processes))]

@@ -1,10 +1,16 @@
 """When a failed attempt is tried again: exponential backoff with full jitter."""
 
 import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-_LARGEST_EXPONENT = 64
+from .errors import InvalidOption
+from .given import seconds
+
+_LARGEST_EXPONENT: Final = 64
+_convert: Final = msgspec.structs.force_setattr
 
 
 class Backoff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -15,18 +21,29 @@ class Backoff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
 
     Args:
-        base: ceiling of the first delay, in seconds.
+        base: ceiling of the first delay, in seconds or as a timedelta.
         factor: how much the ceiling grows with each further failure, at least 1.
-        cap: the highest ceiling, in seconds.
+        cap: the highest ceiling, in seconds or as a timedelta.
+
+    Raises:
+        InvalidOption: one of them has no sense.
     """
 
     base: float = 1.0
     factor: float = 2.0
     cap: float = 300.0
 
+    if TYPE_CHECKING:
+        # What may be given is more than what is found in it.
+        def __init__(
+            self, base: float | timedelta = ..., factor: float = ..., cap: float | timedelta = ...
+        ) -> None: ...
+
     def __post_init__(self) -> None:
-        if self.base < 0 or self.cap < 0 or self.factor < 1:
-            raise ValueError(f"{self!r}: base and cap must not be negative, factor must be at least 1")
+        _convert(self, "base", seconds(self.base, name="base", least=0.0))
+        _convert(self, "cap", seconds(self.cap, name="cap", least=0.0))
+        if isinstance(self.factor, bool) or not isinstance(self.factor, int | float) or not self.factor >= 1:
+            raise InvalidOption("factor", self.factor, "a number, at least 1")
 
     def ceiling(self, failures: int) -> float:
         """Return the longest delay, in seconds, after `failures` failures (1 = the first)."""

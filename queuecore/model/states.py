@@ -16,6 +16,7 @@ class State(StrEnum):
 
     SCHEDULED = "scheduled"  # waits for its time: a delay, or the pause before a retry
     QUEUED = "queued"  # stands in line
+    WAITING = "waiting"  # set aside until something else lets it go on: a limit
     RUNNING = "running"  # claimed by a runner
     COMPLETED = "completed"  # an attempt's result was accepted
     FAILED = "failed"  # no attempt is left
@@ -60,9 +61,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "enqueue",
         (),
-        (S.QUEUED, S.SCHEDULED, S.RUNNING),
+        (S.QUEUED, S.SCHEDULED, S.WAITING, S.RUNNING),
         "producer",
-        "A new job goes to the end of its line, or waits for its time; alone, to a runner without work.",
+        "A new job goes to the end of its line, or waits for its time or a limit; alone, to an idle runner.",
     ),
     Transition(
         "promote",
@@ -77,6 +78,20 @@ TRANSITIONS: tuple[Transition, ...] = (
         (S.RUNNING,),
         "runner",
         "The oldest job of the most urgent line starts a new attempt.",
+    ),
+    Transition(
+        "set_aside",
+        (S.QUEUED,),
+        (S.WAITING,),
+        "runner",
+        "A claim found that the job has to wait: it stands where its obstacle is, and blocks nobody.",
+    ),
+    Transition(
+        "admit",
+        (S.WAITING,),
+        (S.QUEUED,),
+        "whoever takes the obstacle away",
+        "The obstacle is gone: the job goes to the front of its line.",
     ),
     Transition(
         "heartbeat",
@@ -123,11 +138,16 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     Transition(
         "cancel",
-        (S.SCHEDULED, S.QUEUED, S.RUNNING),
+        (S.SCHEDULED, S.QUEUED, S.WAITING, S.RUNNING),
         (S.CANCELLED, S.RUNNING),
         "producer",
         "A waiting job ends at once; a running one is asked to and ends when its attempt does.",
-        only=((S.SCHEDULED, S.CANCELLED), (S.QUEUED, S.CANCELLED), (S.RUNNING, S.RUNNING)),
+        only=(
+            (S.SCHEDULED, S.CANCELLED),
+            (S.QUEUED, S.CANCELLED),
+            (S.WAITING, S.CANCELLED),
+            (S.RUNNING, S.RUNNING),
+        ),
     ),
     Transition(
         "stop", (S.RUNNING,), (S.CANCELLED,), "runner", "The attempt ended because a cancel was asked for."

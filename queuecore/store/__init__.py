@@ -12,12 +12,11 @@ from .figures import Figures
 from .jobs import Jobs, StoredJob
 from .keys import unique_name
 from .listings import Cursor, Listings
+from .loops import OwnLoop
 from .requests import IDEMPOTENCY_WINDOW, Entry, EntryOptions
-from .wire import LONGEST
 
 __all__ = [
     "IDEMPOTENCY_WINDOW",
-    "LONGEST",
     "Broker",
     "Cursor",
     "Entry",
@@ -26,6 +25,7 @@ __all__ = [
     "Figures",
     "Jobs",
     "Listings",
+    "OwnLoop",
     "StoredJob",
     "parse_address",
     "reach",

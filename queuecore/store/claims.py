@@ -165,7 +165,7 @@ class Claims:
         skip = len(space) + 1
         for outcome in outcomes:
             name = outcome.id[skip:] if outcome.attempt == 1 else f"{outcome.id[skip:]}:{outcome.attempt}"
-            if type(outcome) is Completed:
+            if type(outcome) is Completed and not outcome.tied:
                 names.append(name)
                 results.append(outcome.result)
             else:
@@ -210,7 +210,7 @@ def _verb_and_payload(outcome: Outcome) -> tuple[str, bytes]:
 
 
 def _claims(space: str, runs: Runs, flat: list[Any]) -> list[Claim]:
-    """What claim.lua returns: token and spec of each job, and more of one that was claimed before."""
+    """What claim.lua returns: token and spec of each job, and more of a tied one or one claimed before."""
     claims = []
     for token, said in zip(flat[::2], flat[1::2], strict=True):
         job_id = f"{space}.{token.decode()}"
@@ -222,7 +222,7 @@ def _claims(space: str, runs: Runs, flat: list[Any]) -> list[Claim]:
                 )
             )
         else:
-            packed, attempt, failures, crashes, checkpoint = said
+            packed, attempt, failures, crashes, checkpoint, mark = said
             spec = read_spec(packed)
             claims.append(
                 Claim(
@@ -237,6 +237,7 @@ def _claims(space: str, runs: Runs, flat: list[Any]) -> list[Claim]:
                     spec.timeout,
                     runs,
                     spec.schema,
+                    bool(mark),
                 )
             )
     return claims

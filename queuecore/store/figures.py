@@ -34,15 +34,19 @@ class Figures:
         runners = await self._client.call("HKEYS", keys.of("RUNNERS"))
         commands: list[tuple[Argument, ...]] = [
             ("ZCARD", keys.of("SCHEDULED")),
+            ("ZCARD", keys.of("WAITING")),
             ("LLEN", keys.of("COMPLETED")),
             ("ZCARD", keys.of("FAILED")),
             ("ZCARD", keys.of("CANCELLED")),
             *(("SCARD", keys.of("RUNNING", runner.decode())) for runner in runners),
         ]
-        scheduled, completed, failed, cancelled, *running = await self._client.call_together(*commands)
+        scheduled, waiting, completed, failed, cancelled, *running = await self._client.call_together(
+            *commands
+        )
         return Counts(
             scheduled=scheduled,
             queued=sum((await self._lines.lengths()).values()),
+            waiting=waiting,
             running=sum(running),
             completed=completed,
             failed=failed,

@@ -17,6 +17,8 @@ from ..model import (
     Progress,
     Retention,
     State,
+    Ties,
+    WaitsFor,
     line_name,
     read_spec,
     split_job_id,
@@ -33,6 +35,8 @@ _decode = msgspec.msgpack.Decoder().decode
 _decode_progress = msgspec.msgpack.Decoder(Progress).decode
 _decode_error = msgspec.json.Decoder(ErrorRecord).decode
 _decode_attempt = msgspec.json.Decoder(AttemptRecord).decode
+_decode_ties = msgspec.json.Decoder(Ties).decode
+NO_TIES: Final = Ties()
 
 
 class StoredJob(msgspec.Struct, frozen=True):
@@ -82,8 +86,9 @@ class Jobs:
         fields = stored.fields
         get = fields.get
         spec = read_spec(fields[_F["SPEC"]])
-        name, number = fields[_F["STATE"]].split()
+        name, number, *_ = fields[_F["STATE"]].split()
         state, attempt = _STATES[name], int(number)
+        ties = _ties(fields)
         queue, runs, line = split_line_name(get(_F["LINE"], _DEFAULT_LINE).decode())
         runner, started = _claimed(fields)
         finished = _number(fields, _F["FINISHED"])
@@ -120,6 +125,8 @@ class Jobs:
             error=None if error is None else _decode_error(error),
             attempts=tuple(attempts),
             expires_ms=finished + round(self._kept(state) * 1000) if finished else None,
+            waits_for=_waits_for(fields) if state is State.WAITING else None,
+            limits=tuple(limit.name for limit in ties.limits),
         )
 
     async def version(self, job_id: str) -> int:
@@ -129,7 +136,7 @@ class Jobs:
         where, changes = await self._client.call("HMGET", key, FIELDS["STATE"], FIELDS["CHANGES"])
         if where is None:
             raise JobNotFound(job_id)
-        state, attempt = where.split()
+        state, attempt, *_ = where.split()
         return _version(_STATES[state], int(attempt), int(changes or 0))
 
     async def log(self, job_id: str) -> list[str]:
@@ -200,7 +207,7 @@ def _number(fields: Fields, name: bytes) -> int | None:
 
 def _may_have_history(fields: Fields) -> bool:
     """A job that went straight through on its first attempt has none: it is all in the hash."""
-    state, attempt = fields[_F["STATE"]].split()
+    state, attempt, *_ = fields[_F["STATE"]].split()
     return attempt != b"0" and (attempt != b"1" or state not in (b"running", b"completed"))
 
 
@@ -211,6 +218,16 @@ def _claimed(fields: Fields) -> tuple[str, int | None]:
         return "", None
     runner, started = claimed.rsplit(b" ", 1)
     return runner.decode(), int(started)
+
+
+def _ties(fields: Fields) -> Ties:
+    stored = fields.get(_F["TIES"])
+    return NO_TIES if stored is None else _decode_ties(stored)
+
+
+def _waits_for(fields: Fields) -> WaitsFor:
+    reason, _, name = fields.get(_F["WAITS"], b"").decode().partition(" ")
+    return WaitsFor(reason, name)
 
 
 def _progress(fields: Fields) -> Progress | None:

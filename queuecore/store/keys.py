@@ -32,6 +32,9 @@ FIELDS: Final = {
     "PROGRESSED": "u",  # ms
     "CHECKPOINT": "k",  # msgpack
     "CANCEL": "q",  # 1: asked for while running
+    "TIES": "t",  # JSON: what a tied job's start and end depend on, see model/ties
+    "WAITS": "w",  # while waiting: the reason, a space, the name of what it waits for
+    "TURN": "i",  # its number among those that had to wait
 }
 
 HISTORY_LENGTH: Final = 20  # attempts kept in a job's history
@@ -62,6 +65,15 @@ NAMES: Final = {
     "ALIVE": "alive:",  # STRING heartbeat of a runner, with a time to live
     "CALL": "call:",  # STRING a runner's latest call and its answer, or a requeue's; with a time to live
     "IDLE": "idle:",  # SET    runners with free slots of one class that found no job of one queue for them
+    "WAITING": "waiting",  # ZSET   waiting tokens by their turn
+    "TURNS": "turns",  # STRING how many turns were given to jobs that had to wait
+    "WAITERS": "waiters:",  # ZSET   tokens that wait for one limit, by urgency and turn
+    "PLACES": "places:",  # SET    attempts that hold a place of one limit
+    "HELD": "held",  # SET    limits that attempts hold places of
+    "RATE": "rate:",  # STRING until when the starts of one limit are spent, ms, with a time to live
+    "LIMITS": "limits",  # HASH   sizes set by operators: limit to places, or to interval and burst
+    "LIMITED": "limited",  # ZSET   limits of places that jobs wait for, by when somebody is to look at them
+    "CLOCK": "clock",  # ZSET   rates that jobs wait for, by the time of the next start
     "WATCHED": "watched",  # HASH   clients to be told of a job's next change, by token
     "CANCELLING": "cancelling",  # HASH   running jobs with a cancel asked for: token to runner
     "STATISTICS": "statistics",  # HASH   counters
@@ -76,6 +88,11 @@ TYPES: Final = {
     "OPEN": "set",
     "LINES": "hash",
     "SCHEDULED": "zset",
+    "WAITING": "zset",
+    "HELD": "set",
+    "LIMITS": "hash",
+    "LIMITED": "zset",
+    "CLOCK": "zset",
     "COMPLETED": "list",
     "FAILED": "zset",
     "CANCELLED": "zset",
@@ -112,10 +129,15 @@ def unique_name(owner: str, idempotency_key: str) -> str:
     return f"{len(owner)}:{owner}:{idempotency_key}"
 
 
+# Behind the number of claims in the state of a job that has ties. A claim compares that text anyway, so
+# that a job without ties pays nothing for them.
+TIED: Final = " tied"
+
 # What Lua code may call the above by, and the literal that takes its place.
 LUA_WORDS: Final = {
     **{name: repr(letter) for name, letter in FIELDS.items()},
     **{f"K_{name}": repr(beginning) for name, beginning in NAMES.items()},
+    "TIED": repr(TIED),
     "TOKEN_LENGTH": str(TOKEN_LENGTH),
     "DEFAULT_LINE": repr(DEFAULT_LINE),
     "DEFAULT_MAX_CRASHES": str(DEFAULT_MAX_CRASHES),

@@ -75,6 +75,8 @@ class Listings:
         match state:
             case State.QUEUED:
                 tokens = await self._lines.tokens(offset, limit)
+            case State.WAITING:
+                tokens = await self._client.call("ZRANGE", self._keys.of("WAITING"), offset, last)
             case State.SCHEDULED:
                 tokens = await self._client.call("ZRANGE", self._keys.of("SCHEDULED"), offset, last)
             case State.RUNNING:

@@ -14,6 +14,7 @@ from ..model import (
     State,
     StateConflict,
     Submitted,
+    Ties,
     new_token,
     split_job_id,
 )
@@ -34,6 +35,8 @@ class EntryOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     unique: str = ""
     fingerprint: str | None = None
     window: int | None = None
+    ties: Ties | None = None
+    follows: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -57,6 +57,13 @@ class Upkeep:
             ]
         return recovered
 
+    async def sweep_limits(self, space: str, cursor: int = 0) -> tuple[int, list[str]]:
+        """Take back the places of attempts that are no more, of some hundred limits; also returns which."""
+        keys = self._keys(space)
+        following, names = await self._client.call("SSCAN", keys.of("HELD"), cursor, "COUNT", 200)
+        repaired = await self._client.run("sweep_limits", keys.base, *names) if names else []
+        return int(following), [name.decode() for name in repaired]
+
     async def sweep(self, space: str, cursor: int = 0) -> tuple[int, list[str]]:
         """Check some hundred jobs for being where their state says; done when the cursor is 0 again."""
         beginning = self._keys(space).of("JOB")

@@ -7,9 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ..model import MAX_ERROR_CHARS, ErrorRecord, Retention
-
-LONGEST: Final = 100 * 365 * 86400.0  # seconds; no delay or time to live is longer
+from ..model import LONGEST, MAX_ERROR_CHARS, ErrorRecord, Retention
 
 to_json: Final = msgspec.json.Encoder().encode
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from ..log import Format
-from ..model import WorkerOptions
+from ..model import Runs, WorkerOptions
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
-    """Supervisor, once: who the runner is and what it is to do."""
+    """Supervisor, once: who the runner is, how many jobs it may run of which class, and how."""
 
     runner_id: str
     worker: str
     parent_pid: int
+    slots: dict[Runs, int]
     options: WorkerOptions
 
 

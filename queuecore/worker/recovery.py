@@ -101,7 +101,18 @@ class RecoveryManager:
                 if cursor == 0:
                     break
                 await asyncio.sleep(SWEEP_PAUSE_SECONDS)
+            await self._sweep_limits(space)
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _sweep_limits(self, space: str) -> None:
+        cursor = 0
+        while True:
+            cursor, repaired = await self._broker.upkeep.sweep_limits(space, cursor)
+            for name in repaired:
+                event(logger, logging.WARNING, "limit.repaired", limit=name, space=space)
+            if cursor == 0:
+                return
+            await asyncio.sleep(SWEEP_PAUSE_SECONDS)
 
     async def _recover(self, space: str, runner_id: str, error: ErrorRecord, *, seen_dead: bool) -> None:
         for job in await self._broker.upkeep.recover(space, runner_id, error, seen_dead=seen_dead):

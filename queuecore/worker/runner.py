@@ -1,8 +1,9 @@
-"""A runner: the event loop that claims, runs and settles jobs. `python -m queuecore.worker.runner FD`.
+"""A runner: the event loop that claims, runs and settles jobs. `python -m queuecore.worker.runner FD ...`.
 
 FD is its end of a socket pair with its supervisor, which tells it what to do and
 beats the heart for it. User code runs here, so nothing that keeps jobs safe
-depends on this process being responsive, or alive.
+depends on this process being responsive, or alive. One runner of a worker runs
+no handler itself, but keeps the job processes: no async handler takes those with it.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ GARBAGE_THRESHOLD = 50_000
 
 
 def main() -> None:
-    """Serve the supervisor at the other end of the socket whose number is the only argument."""
+    """Serve the supervisor at the other end of the socket whose number is the first argument."""
     sock = adopt_socket(int(sys.argv[1]))
     close_inherited(but=(sock.fileno(),))
     start = receive_frame(sock, from_supervisor)
@@ -121,6 +122,7 @@ class Runner:
         self._id = start.runner_id
         self._worker = start.worker
         self._options = start.options
+        self._slots = start.slots
         self._registry = registry
         self._home = home
         self._memory = MemoryGauge()
@@ -201,7 +203,7 @@ class Runner:
             space=space,
             subscription=self._subscription,
             runner_id=self._id,
-            slots=options.slots_by_class(),
+            slots=self._slots,
             stop_grace=options.stop_grace,
             begun=begun,
             forgotten=self._be_forgotten,
@@ -214,7 +216,7 @@ class Runner:
             host=socket.gethostname(),
             pid=os.getpid(),
             queues=self._subscription.queues,
-            slots=self._options.slots_by_class(),
+            slots=self._slots,
             started_ms=time.time_ns() // 1_000_000,
         )
         for space in self._feeds:

@@ -11,11 +11,11 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..handling import exit_phrase
-from ..model import WorkerOptions
+from ..model import Runs, WorkerOptions
 from ..processes import Channel, child_environment, end_session
 from .control import (
     Begun,
@@ -45,6 +45,7 @@ class RunnerProcess:
 
     Attributes:
         id: the runner's id, under which it is registered.
+        runs: the classes of its slots, for the log.
         ready: whether it is registered and claims jobs.
         begun: whether it has begun a job.
         draining: whether it was told to end.
@@ -56,9 +57,10 @@ class RunnerProcess:
         suspended_since: likewise, when it was first seen to be suspended; None while it is not.
     """
 
-    def __init__(self, id: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, id: str, runs: str, process: asyncio.subprocess.Process) -> None:
         now = asyncio.get_running_loop().time()
         self.id = id
+        self.runs = runs
         self.pid = process.pid
         self.ready = False
         self.begun = False
@@ -73,13 +75,19 @@ class RunnerProcess:
         self.killed_for: str | None = None
         self._process = process
         self._channel: Channel | None = None
-        self._on_ready: Callable[[], None] | None = None
+        self._on_ready: Callable[[RunnerProcess], None] | None = None
 
     @classmethod
     async def start(
-        cls, id: str, *, worker: str, options: WorkerOptions, on_ready: Callable[[], None]
+        cls,
+        id: str,
+        *,
+        worker: str,
+        slots: Mapping[Runs, int],
+        options: WorkerOptions,
+        on_ready: Callable[[RunnerProcess], None],
     ) -> RunnerProcess:
-        """Start a runner; `on_ready` is called when it has registered."""
+        """Start a runner with so many slots of each class; `on_ready` is called when it has registered."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -87,19 +95,20 @@ class RunnerProcess:
                 "-m",
                 "queuecore.worker.runner",
                 str(theirs.fileno()),
+                *slots,  # for whoever looks at the list of processes
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=child_environment(),
                 # Out of the terminal's group: Ctrl-C is for the supervisor, which then tells its runners.
                 start_new_session=True,
             )
-        started = cls(id, process)
+        started = cls(id, ", ".join(slots), process)
         started._on_ready = on_ready
         started._channel = await Channel.open(
             ours, from_runner, received=started._receive, closed=started._hang_up
         )
         # Not as arguments: every user of the machine can read those, and the URL has a password.
-        started._channel.send(Start(id, worker, os.getpid(), options))
+        started._channel.send(Start(id, worker, os.getpid(), dict(slots), options))
         return started
 
     @property
@@ -161,7 +170,7 @@ class RunnerProcess:
             case Ready():
                 self.ready = True
                 if self._on_ready is not None:
-                    self._on_ready()
+                    self._on_ready(self)
             case Begun():
                 self.begun = True
             case Unfit(reason):

@@ -5,7 +5,7 @@ No user code runs here, so whatever a handler does, this process sees it and act
     Supervisor ── Heart              says that the runners live
                ── RecoveryManager    puts abandoned jobs back in line
                ── Pruner             removes what is past its time
-               ── RunnerProcess x N  each runs jobs
+               ── RunnerProcess x N  run async handlers and threads; one more keeps the job processes
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
 
 from .. import log
 from ..log import event
-from ..model import BrokerRefused, WorkerOptions, parse_queues, split_line_name
+from ..model import BrokerRefused, Runs, WorkerOptions, parse_queues, split_line_name
 from ..store import Broker, Figures, parse_address, reach
 from .control import Drain, Log
 from .guard import keep_going
@@ -145,7 +145,7 @@ class Supervisor:
             beside.append(tasks.create_task(self._watch()))
             if self._options.burst:
                 beside.append(tasks.create_task(keep_going("burst", self._stop_when_done)))
-            kept = [tasks.create_task(self._keep_runner()) for _ in range(self._options.processes)]
+            kept = [tasks.create_task(self._keep_runner(slots)) for slots in self._options.slots_by_runner()]
             await asyncio.wait(kept)
             if self._burials:
                 # Redis may be away; then whoever comes next recovers the jobs.
@@ -156,11 +156,11 @@ class Supervisor:
 
     # Keeping runners.
 
-    async def _keep_runner(self) -> None:
-        """Have one runner, always: when it ends start another."""
+    async def _keep_runner(self, slots: Mapping[Runs, int]) -> None:
+        """Have one runner with these slots, always: when it ends start another."""
         early_deaths = 0
         while not self._stopping.is_set():
-            runner = await self._start_runner()
+            runner = await self._start_runner(slots)
             if self._stopping.is_set():
                 self._tell_to_stop(runner, self._options.grace if self._stop_calls < 2 else 0.0)
             await runner.wait()
@@ -170,7 +170,7 @@ class Supervisor:
             burial.add_done_callback(self._burials.discard)
             if runner.unfit is not None and not runner.ready:
                 event(logger, logging.ERROR, "runner.unfit", runner=runner.id, reason=runner.unfit)
-                if self._started <= self._options.processes:
+                if self._started <= len(self._options.slots_by_runner()):
                     self._exit_code = 1
                     self.stop()
             lived = asyncio.get_running_loop().time() - runner.started_at
@@ -181,21 +181,22 @@ class Supervisor:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _start_runner(self) -> RunnerProcess:
+    async def _start_runner(self, slots: Mapping[Runs, int]) -> RunnerProcess:
         self._started += 1
         id = new_runner_id(self._name, self._started)
         runner = await RunnerProcess.start(
             id,
             worker=self._name,
+            slots=slots,
             options=self._options,
-            on_ready=lambda: event(logger, logging.INFO, "runner.ready", runner=id),
+            on_ready=_say_ready,
         )
         self._runners[id] = runner
         return runner
 
     async def _bury(self, runner: RunnerProcess) -> None:
         level = logging.INFO if runner.ended_well else logging.ERROR
-        event(logger, level, "runner.ended", runner=runner.id, how=runner.reason())
+        event(logger, level, "runner.ended", runner=runner.id, runs=runner.runs, how=runner.reason())
         await self._recovery.bury(runner.id, runner.reason(), not_begun=runner.waiting)
 
     def _tell_to_stop(self, runner: RunnerProcess, grace: float) -> None:
@@ -234,6 +235,10 @@ class Supervisor:
             if not [each for each in figures if await _has_work(each, served)]:
                 self.stop()
                 return
+
+
+def _say_ready(runner: RunnerProcess) -> None:
+    event(logger, logging.INFO, "runner.ready", runner=runner.id, runs=runner.runs)
 
 
 async def _has_work(figures: Figures, queues: Sequence[str]) -> bool:

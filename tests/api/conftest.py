@@ -37,7 +37,7 @@ def settings_with_tokens(settings: config.Settings) -> config.Settings:
         )
         for name, token in TOKENS.items()
     )
-    return msgspec.structs.replace(settings, auth=config.Auth(tokens=tokens))
+    return msgspec.structs.replace(settings, auth=config.Auth(required=True, tokens=tokens))
 
 
 @pytest.fixture

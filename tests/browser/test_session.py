@@ -18,6 +18,7 @@ def test_a_person_signs_in_with_a_token_and_out_again(
     token, known = make_token("laptop", "ada")
     settings_file = tmp_path / "settings.toml"
     settings_file.write_text(
+        "[auth]\nrequired = true\n"
         f'[[auth.tokens]]\nname = "{known.name}"\nowner = "{known.owner}"\nsha256 = "{known.sha256}"\n'
     )
     with Service(tmp_path, settings={"CONFIG": str(settings_file)}, workers=0) as service:

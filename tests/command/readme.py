@@ -24,18 +24,25 @@ def write_example(directory: Path, redis_url: str) -> Path:
 
 
 def run_example(
-    directory: Path, redis_url: str, *, command: list[str], python: str, search_path: str = ""
+    directory: Path,
+    redis_url: str,
+    *,
+    command: list[str],
+    python: str,
+    search_path: str = "",
+    module: str = "mail",
 ) -> str:
     """Start the worker with `command`, run the example with `python`; returns what it printed.
 
     Args:
         search_path: the only directory that is searched besides what is installed and `directory`.
+        module: what it was saved as.
     """
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": search_path, "REDIS_URL": redis_url}
     log = directory / "worker.log"
     with log.open("wb") as output:
         worker = subprocess.Popen(
-            [*command, "worker", "mail"],
+            [*command, "worker", module],
             cwd=directory,
             env=variables,
             stdout=output,
@@ -48,7 +55,7 @@ def run_example(
             assert time.monotonic() < deadline, f"no runner within 20 s: {log.read_text()}"
             time.sleep(0.05)
         done = subprocess.run(
-            [python, "mail.py"],
+            [python, f"{module}.py"],
             cwd=directory,
             env=variables,
             capture_output=True,

@@ -1,5 +1,6 @@
 """`python -m config` as a person uses it."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,22 @@ def test_what_is_printed_is_a_configuration_that_says_the_same(
     assert config.load(printed, environ={}) == config.load(environ={})
 
 
+def test_what_is_printed_with_tokens_names_them_and_masks_their_hashes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    _, token = config.make_token("reports", "finance")
+    path = tmp_path / "queuecore.toml"
+    path.write_text(
+        f'[auth]\nrequired = true\n[[auth.tokens]]\nname = "a"\nowner = "b"\nsha256 = "{token.sha256}"\n'
+    )
+
+    assert main(["--config", str(path)]) == 0
+
+    auth = tomllib.loads(capsys.readouterr().out)["auth"]
+    assert auth["required"] is True
+    assert auth["tokens"] == [{"name": "a", "owner": "b", "sha256": "********", "role": "user"}]
+
+
 def test_secrets_are_masked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://user:hunter2hunter2@host:6379/0")
     monkeypatch.setenv("QUEUECORE_HTTP_SESSION_SECRET", "hunter2" * 6)
@@ -42,7 +59,8 @@ def test_a_printed_token_can_be_pasted(capsys: pytest.CaptureFixture[str], tmp_p
     printed = capsys.readouterr().out
     secret = next(line.strip() for line in printed.splitlines() if line.startswith("    "))
     pasted = tmp_path / "pasted.toml"
-    pasted.write_text(printed[printed.index("[[auth.tokens]]") :], "utf-8")
+    table = printed[printed.index("[[auth.tokens]]") :]
+    pasted.write_text(f"[auth]\nrequired = true\n\n{table}", "utf-8")
     (token,) = config.load(pasted, environ={}).auth.tokens
     assert (token.owner, token.role, token.sha256) == ("finance", "operator", config.hash_token(secret))
 

@@ -46,6 +46,7 @@ def test_of_a_token_only_the_hash_is_configured() -> None:
     assert config.load(
         environ={},
         overrides={
-            "auth.tokens": [dict(name=token.name, owner=token.owner, sha256=token.sha256, role=token.role)]
+            "auth.required": "true",
+            "auth.tokens": [dict(name=token.name, owner=token.owner, sha256=token.sha256, role=token.role)],
         },
     ).auth.tokens == (token,)

@@ -28,6 +28,7 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "http.trusted_proxies": ("10.0.0.5, fd00::/8", ("10.0.0.5", "fd00::/8")),
     "http.max_wait": ("1m", 60.0),
     "http.session_secret": ("s" * 40, "s" * 40),
+    "auth.required": ("yes", True),
     "auth.tokens": (
         '[{"name": "a", "owner": "b", "sha256": "' + "0" * 64 + '"}]',
         (config.Token(name="a", owner="b", sha256="0" * 64),),
@@ -55,6 +56,9 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
 }
+
+# What must be said with a setting, since the two are wrong without each other.
+ALONG = {"auth.tokens": {"QUEUECORE_AUTH_REQUIRED": "true"}}
 
 
 @pytest.fixture
@@ -89,7 +93,7 @@ def test_every_setting_has_another_value_in_this_test() -> None:
 def test_every_setting_can_be_given_by_its_environment_variable(name: str) -> None:
     text, expected = OTHER_VALUES[name]
 
-    settings = config.load(environ={KEYS[name].variable: text})
+    settings = config.load(environ={**ALONG.get(name, {}), KEYS[name].variable: text})
 
     assert get_value(settings, name) == expected
     assert get_value(Settings(), name) != expected
@@ -120,10 +124,27 @@ def test_the_file_may_write_numbers_and_lists_as_such(toml: Any) -> None:
 
 def test_tokens_are_tables_in_the_file(toml: Any) -> None:
     path = toml(
+        "[auth]\nrequired = true\n"
         f"[[auth.tokens]]\nname = 'reports'\nowner = 'finance'\nsha256 = '{'0' * 64}'\nrole = 'operator'\n"
     )
 
     assert config.load(path, environ={}).auth.tokens == (config.Token(**TOKEN),)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", True), ("'on'", True), ("'1'", True), ("false", False), ("'No'", False), ("'off'", False)],
+)
+def test_yes_and_no_are_written_in_several_ways(text: str, value: bool, toml: Any) -> None:
+    assert config.load(toml(f"[auth]\nrequired = {text}\n"), environ={}).auth.required is value
+
+
+@pytest.mark.parametrize("text", ["1", "'maybe'", "''", "[true]", "0.0"])
+def test_what_is_neither_yes_nor_no_is_refused(text: str, toml: Any) -> None:
+    (told,) = mistakes_of(toml(f"[auth]\nrequired = {text}\n"))
+
+    assert "auth.required" in told
+    assert "must be true or false" in told
 
 
 def test_later_sources_hold_over_earlier_ones(toml: Any) -> None:
@@ -248,8 +269,13 @@ def test_settings_that_are_wrong_together_are_refused(toml: Any) -> None:
     assert "longer than worker.heartbeat_ttl" in told
 
     table = f"[[auth.tokens]]\nname = 'a'\nowner = 'b'\nsha256 = '{'0' * 64}'\n"
-    assert len(mistakes_of(toml(table + table.replace("0" * 64, "1" * 64)))) == 1
-    assert len(mistakes_of(toml(table + table.replace("'a'", "'c'")))) == 1
+    (told,) = mistakes_of(toml(table))
+    assert "auth.required" in told
+    assert "write `required = true`" in told
+
+    required = "[auth]\nrequired = true\n"
+    assert len(mistakes_of(toml(required + table + table.replace("0" * 64, "1" * 64)))) == 1
+    assert len(mistakes_of(toml(required + table + table.replace("'a'", "'c'")))) == 1
 
 
 @pytest.mark.parametrize(
@@ -298,6 +324,19 @@ def test_a_reload_takes_what_is_live_and_names_what_waits(toml: Any) -> None:
     assert restart == ("http.port", "worker.slots")
     assert (settings.http.max_upload_bytes, settings.http.max_wait) == (1 << 20, 5.0)
     assert (settings.http.port, settings.worker.slots) == (old.http.port, old.worker.slots)
+
+
+def test_a_reload_closes_a_service_at_once_and_never_opens_it(toml: Any) -> None:
+    table = f"[[auth.tokens]]\nname = 'a'\nowner = 'b'\nsha256 = '{'0' * 64}'\n"
+    opened = config.load(environ={})
+
+    closed = config.reload(opened, toml("[auth]\nrequired = true\n" + table), environ={})
+    assert (closed.live, closed.restart) == (("auth.required", "auth.tokens"), ())
+    assert closed.settings.auth.required
+
+    emptied = config.reload(closed.settings, toml(""), environ={})
+    assert (emptied.live, emptied.restart) == (("auth.tokens",), ("auth.required",))
+    assert emptied.settings.auth == config.Auth(required=True, tokens=())
 
 
 def test_a_reload_of_a_wrong_file_changes_nothing(toml: Any) -> None:

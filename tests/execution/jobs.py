@@ -1,5 +1,6 @@
 """Handlers for the tests of job processes: what a job can do to its process, and to the job after it."""
 
+import asyncio
 import atexit
 import ctypes
 import errno
@@ -13,7 +14,7 @@ import threading
 import time
 from typing import Any
 
-from queuecore import JobContext, handler
+from queuecore import JobContext, Permanent, handler
 
 KEPT: list[Any] = []
 
@@ -193,3 +194,31 @@ def start_children(ctx: JobContext) -> list[int]:
     ctx.log(f"{child.pid} {int(daemon)}")
     time.sleep(60)
     return []
+
+
+@handler("jobs.coroutine")
+async def coroutine(ctx: JobContext, how: str, seconds: float = 0.05) -> list[Any]:
+    """Do what an async handler does, and end in one of the ways there are."""
+    ctx.progress(1, 2)
+    match how:
+        case "return":
+            KEPT.append(asyncio.create_task(asyncio.sleep(60)))
+        case "raise":
+            raise Permanent("No.")
+        case "stop":
+            asyncio.get_running_loop().stop()
+            await asyncio.sleep(60)
+        case "cancel":
+            for task in asyncio.all_tasks():
+                task.cancel()
+        case "exit":
+
+            async def exit() -> None:
+                raise SystemExit(3)
+
+            KEPT.append(asyncio.create_task(exit()))
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        ctx.log("cleaned up")
+    return ["done", os.getpid()]

@@ -262,3 +262,49 @@ async def test_a_job_that_is_stopped_takes_all_it_started_with_it(run: Run, pool
     await asyncio.wait((running,))
 
     await eventually(lambda: not any(map(is_alive, pids)), "the children are gone")
+
+
+# Async handlers, in an event loop of their own.
+
+
+async def test_a_coroutine_runs_in_a_job_process_and_leaves_nothing_there(run: Run) -> None:
+    heard: list[News] = []
+
+    first = result(await run("jobs.coroutine", how="return", heard=heard.append))
+    second = result(await run("jobs.coroutine", how="return"))
+
+    assert first == second == ["done", first[1]]
+    assert first[1] != os.getpid()
+    assert any(news.progress is not None for news in heard)
+    assert [line for news in heard for line in news.log] == ["cleaned up"]
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("raise", "No."),
+        ("stop", "RuntimeError"),
+        ("cancel", "CancelledError"),
+        ("exit", "SystemExit"),
+    ],
+)
+async def test_whatever_a_coroutine_does_to_its_event_loop_ends_its_attempt_only(
+    run: Run, how: str, said: str
+) -> None:
+    ended = await asyncio.wait_for(run("jobs.coroutine", how=how), 10)
+
+    assert isinstance(ended, Raised)
+    assert said in ended.failure.error.title
+    assert result(await run("jobs.echo", value=1))[0] == 1
+
+
+async def test_a_coroutine_that_is_stopped_cleans_up_first(run: Run, pool: ProcessPool) -> None:
+    heard: list[News] = []
+    running = asyncio.ensure_future(run("jobs.coroutine", how="wait", seconds=60.0, heard=heard.append))
+    await eventually(lambda: heard, "it runs")
+
+    running.cancel()
+    await asyncio.wait((running,), timeout=5)
+
+    assert running.cancelled()
+    assert [line for news in heard for line in news.log] == ["cleaned up"]

@@ -49,7 +49,7 @@ def test_a_handler_knows_itself() -> None:
     assert count_rows.description == "A file that is not a table fails at once."
     assert (count_rows.runs, count_rows.queue) == ("process", "default")
     assert (count_rows.timeout, count_rows.retries, count_rows.max_crashes) == (120.0, 1, 3)
-    assert count_rows.returns == list[Any]
+    assert count_rows.returns.declared == list[Any]
 
 
 def test_a_handler_is_still_a_function() -> None:
@@ -130,10 +130,10 @@ def test_how_it_runs_follows_from_the_function() -> None:
         ({"kind": "a." * 40 + "b"}, "at most 64"),
         ({"runs": "async"}, "needs a function made with `async def`"),
         ({"runs": "fork"}, "allowed: 'async', 'thread', 'process'"),
-        ({"queue": "No Queue"}, "is not a queue's name"),
-        ({"timeout": 0.0}, "more than 0"),
-        ({"retries": -1}, "at least 0"),
-        ({"max_crashes": 0}, "at least 1"),
+        ({"queue": "No Queue"}, "at most 32 characters"),
+        ({"timeout": 0.0}, "seconds from 0.001"),
+        ({"retries": -1}, "whole number from 0"),
+        ({"max_crashes": 0}, "whole number from 1"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -286,7 +287,7 @@ class Worker:
         self.process = process
 
     def runners(self) -> list[int]:
-        """The process ids of the runners."""
+        """The process ids of the runners, that of the job processes included."""
         return children(self.process.pid)
 
     def job_processes(self) -> list[int]:
@@ -312,7 +313,7 @@ class Worker:
 
         def ready() -> bool:
             assert self.process.popen.poll() is None, "the worker ended: see its log below"
-            return "runner.ready" in self.log()
+            return all(re.search(f"runner.ready.*{runs}", self.log()) for runs in ("async", "process"))
 
         wait_until(ready, "the worker is ready", within=30)
 

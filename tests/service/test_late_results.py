@@ -1,6 +1,7 @@
 """A worker that was taken for dead and comes back finds its job given to another."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_the_late_result_of_a_suspended_worker_is_refused_logged_and_counted(
     assert service.job(job["id"]) == settled, "the accepted result stands"
     wait_until(lambda: service.statistics().get("fenced") == 1, "the refusal is counted")
     wait_until(lambda: pid not in worker.runners(), "the runner that was given up ends")
-    wait_until(lambda: worker.log().count("runner.ready") == 2, "and is replaced")
+    wait_until(lambda: len(re.findall("runner.ready.*async", worker.log())) == 2, "and is replaced")
 
 
 def test_a_runner_that_is_suspended_for_less_than_its_heartbeat_keeps_its_jobs(service: Service) -> None:

@@ -90,7 +90,9 @@ def test_other_peoples_jobs_are_not_found_whatever_is_known_of_their_ids(
         f'{{"name": "{who}", "owner": "{who}", "sha256": "{hash_token(who * 8)}", "role": "{role}"}}'
         for who, role in [("ann", "user"), ("bob", "user"), ("eve", "operator")]
     )
-    service = start_service(settings={**SHORT_HEARTBEAT, "AUTH_TOKENS": f"[{tokens}]"})
+    service = start_service(
+        settings={**SHORT_HEARTBEAT, "AUTH_REQUIRED": "yes", "AUTH_TOKENS": f"[{tokens}]"}
+    )
     job = accepted(_as(service, "ann").post("/api/jobs", json={"kind": "test.nothing"}))
     own = f"/api/jobs/{job['id']}"
 

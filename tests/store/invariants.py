@@ -3,7 +3,8 @@
 The docstrings are the list in docs/lifecycle.md.
 """
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +32,8 @@ def places_of(snapshot: Snapshot) -> Iterator[tuple[str, State]]:
         for token in tokens:
             if token:
                 yield token, State.QUEUED
+    for token in snapshot.get("waiting", {}):
+        yield token, State.WAITING
     for token in snapshot.get("scheduled", {}):
         yield token, State.SCHEDULED
     for key, tokens in snapshot.items():
@@ -107,16 +110,56 @@ def what_a_state_needs_is_there(snapshot: Snapshot) -> None:
     needs = {
         State.SCHEDULED: {"DUE"},
         State.QUEUED: set(),
+        State.WAITING: {"WAITS", "TURN", "TIES"},
         State.RUNNING: {"ATTEMPT", "RUNNER", "STARTED"},
         State.COMPLETED: {"FINISHED", "RESULT"},
         State.FAILED: {"FINISHED", "ERROR"},
         State.CANCELLED: {"FINISHED"},
     }
-    ending = {"FINISHED", "RESULT", "ERROR", "DUE"}
+    ending = {"FINISHED", "RESULT", "ERROR", "DUE", "WAITS"}
     for job in jobs_of(snapshot).values():
         needed = needs[State(job["STATE"])] | {"SPEC", "CREATED"}
         assert needed <= job.keys()
         assert not (ending - needed) & job.keys()
+
+
+def limits_of(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """The limits that a job starts under."""
+    return json.loads(job["TIES"]).get("limits", []) if "TIES" in job else []
+
+
+def places_are_held_by_what_runs(snapshot: Snapshot) -> None:
+    """The holders of a limit's places are exactly the running jobs that have it, and never too many."""
+    holders: dict[str, set[str]] = defaultdict(set)
+    size: dict[str, int] = {}
+    for token, job in jobs_of(snapshot).items():
+        for limit in limits_of(job):
+            if "places" in limit:
+                size[limit["name"]] = max(limit["places"], size.get(limit["name"], 0))
+                if job["STATE"] == State.RUNNING:
+                    holders[limit["name"]].add(token)
+    found = {
+        key.removeprefix("places:"): names for key, names in snapshot.items() if key.startswith("places:")
+    }
+    assert found == {name: tokens for name, tokens in holders.items() if tokens}
+    assert snapshot.get("held", set()) == found.keys()
+    assert all(len(names) <= size[name] for name, names in found.items())
+
+
+def a_waiting_job_stands_where_its_obstacle_is(snapshot: Snapshot) -> None:
+    """A waiting job stands in the line of the limit it waits for, and somebody is to think of that limit."""
+    found = {
+        (token, key.removeprefix("waiters:"))
+        for key, tokens in snapshot.items()
+        if key.startswith("waiters:")
+        for token in tokens
+    }
+    jobs = jobs_of(snapshot).items()
+    assert found == {
+        (token, job["WAITS"].removeprefix("limit ")) for token, job in jobs if job["STATE"] == State.WAITING
+    }
+    thought_of = snapshot.get("limited", {}).keys() | snapshot.get("clock", {}).keys()
+    assert {name for _, name in found} <= thought_of
 
 
 def the_history_is_in_order(snapshot: Snapshot) -> None:
@@ -166,11 +209,11 @@ def every_change_is_an_arrow(before: Snapshot, after: Snapshot) -> None:
     for token, job in jobs_of(after).items():
         if token in earlier and job["STATE"] != (state := earlier[token]["STATE"]):
             path = (State(state), State(job["STATE"]))
-            # One call can settle or promote a job and claim it again.
-            claimed_again = path[1] is State.RUNNING and any(
+            # One call can put a job in line and claim it, or set it aside.
+            looked_at = any(
                 (path[0], middle) in ARROWS for middle in (State.QUEUED, State.SCHEDULED)
-            )
-            assert path in ARROWS or claimed_again
+            ) and path[1] in (State.RUNNING, State.WAITING)
+            assert path in ARROWS or looked_at, path
             assert job["VERSION"] > earlier[token].get("VERSION", 1)
 
 
@@ -205,6 +248,8 @@ OF_A_MOMENT: tuple[Callable[[Snapshot], None], ...] = (
     only_registered_runners_are_idle,
     a_cancel_asked_for_is_remembered,
     what_a_state_needs_is_there,
+    places_are_held_by_what_runs,
+    a_waiting_job_stands_where_its_obstacle_is,
     the_history_is_in_order,
     indexes_list_every_job,
     counters_add_up,

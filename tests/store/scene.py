@@ -1,7 +1,7 @@
 """A queue in a state of the test's choice: seed it, make one call, see everything that changed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -19,8 +19,10 @@ from queuecore.model import (
     RunnerInfo,
     Runs,
     Spec,
+    Ties,
     line_name,
 )
+from queuecore.model.limits import BoundLimit
 from queuecore.store import Broker, Entry, EntryOptions
 from tests.store.snapshot import Snapshot, changes, snapshot
 
@@ -91,8 +93,14 @@ class Scene:
         delay: float = 0.0,
         owner: str = "",
         max_crashes: int = DEFAULT_MAX_CRASHES,
+        limits: Sequence[BoundLimit] = (),
     ) -> None:
-        options = EntryOptions(delay=round(delay * 1000), owner=owner, max_crashes=max_crashes)
+        options = EntryOptions(
+            delay=round(delay * 1000),
+            owner=owner,
+            max_crashes=max_crashes,
+            ties=Ties(tuple(limits)) if limits else None,
+        )
         plain = options == EntryOptions()
         entries = [Entry(token_of(name), spec(), None if plain else options) for name in names]
         await self.broker.requests.enqueue(SPACE, line_name(queue, runs, line), entries)

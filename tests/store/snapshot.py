@@ -13,7 +13,7 @@ Snapshot = dict[str, Any]
 FIELD_OF = {letter: name for name, letter in FIELDS.items()}
 ENDING = ("unique:", "alive:", "call:")
 # They change with every call and decide nothing else: a runner's latest answer, when somebody last looked.
-LEFT_OUT = ("call:", "recovery")
+LEFT_OUT = ("call:", "recovery", "rate:")
 
 
 class Moment:
@@ -36,7 +36,8 @@ GONE = None  # what a thing that is not there is
 def snapshot(client: redis.Redis, space: str = "main", prefix: str = "qc") -> Snapshot:
     """All keys of a space without their common beginning; a job's fields by their long names."""
     base = f"{prefix}:{{{space}}}:"
-    keys = sorted(key.decode() for key in client.keys("*") if key.decode().startswith(base))
+    found = (key.decode() for key in client.keys(f"{base}*"))
+    keys = sorted(key for key in found if not key.removeprefix(base).startswith(LEFT_OUT))
     with client.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.type(key)
@@ -56,9 +57,8 @@ def snapshot(client: redis.Redis, space: str = "main", prefix: str = "qc") -> Sn
         values = pipeline.execute()
     return _spell_out(
         {
-            name: _python(name, value)
+            (name := key.removeprefix(base)): _python(name, value)
             for key, value in zip(keys, values, strict=True)
-            if not (name := key.removeprefix(base)).startswith(LEFT_OUT)
         }
     )
 
@@ -73,7 +73,8 @@ def _spell_out(raw: Snapshot) -> Snapshot:
     for name, job in raw.items():
         if not name.startswith(NAMES["JOB"]) or "STATE" not in job:
             continue
-        state, attempt = str(job["STATE"]).split()
+        state, attempt, *tied = str(job["STATE"]).split()
+        assert bool(tied) == ("TIES" in job), f"{name}: the mark and the ties do not agree"
         version = 1 + int(attempt) + job.pop("CHANGES", 0) + (state == "completed")
         job["STATE"] = state
         if int(attempt):
@@ -84,7 +85,7 @@ def _spell_out(raw: Snapshot) -> Snapshot:
             runner, started = job.pop("CLAIMED").rsplit(" ", 1)
             job["RUNNER"], job["STARTED"] = _text(runner.encode()), int(started)
     for name, attempts in raw.items():
-        if name.startswith(NAMES["RUNNING"]):
+        if name.startswith((NAMES["RUNNING"], NAMES["PLACES"])):
             raw[name] = {_token_of_attempt(attempt, raw) for attempt in attempts}
     return raw
 

@@ -119,7 +119,7 @@ async def test_counts_tell_every_state(scene: Scene, inspector: Inspector) -> No
     await scene.broker.requests.cancel(id_of("gone"))
 
     assert await inspector.figures.counts() == Counts(
-        scheduled=1, queued=2, running=1, completed=1, failed=1, cancelled=1
+        scheduled=1, queued=2, waiting=0, running=1, completed=1, failed=1, cancelled=1
     )
     assert await inspector.figures.statistics() == {
         "enqueued": 7,

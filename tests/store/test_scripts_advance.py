@@ -523,7 +523,7 @@ async def test_a_repeated_call_gives_checkpoints_again(scene: Scene) -> None:
     first = await scene.broker.client.run("advance", scene.key(""), *arguments)
     again = await scene.broker.client.run("advance", scene.key(""), *arguments)
 
-    assert first[2][0] == again[2][0] == [token_of("a").encode(), [spec(), b"2", b"1", b"", b"here"]]
+    assert first[2][0] == again[2][0] == [token_of("a").encode(), [spec(), b"2", b"1", b"", b"here", b""]]
 
 
 async def test_a_call_that_arrives_after_a_later_one_changes_nothing(scene: Scene) -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from queuecore import Backoff, JobContext, Permanent, Retry, Step, handler
+from queuecore import Backoff, JobContext, Limit, Permanent, Retry, Step, handler
 
 AT_ONCE = Backoff(base=0.0)
 
@@ -26,6 +26,12 @@ async def echo(ctx: JobContext, value: int, *, twice: bool = False) -> list[int]
     return [value, value] if twice else [value]
 
 
+@handler("test.where")
+async def where(ctx: JobContext) -> int:
+    """Return the id of the process."""
+    return os.getpid()
+
+
 @handler("test.sleep", backoff=AT_ONCE)
 async def sleep(ctx: JobContext, seconds: float, timeout: float = 0.0) -> str:
     """Sleep in the event loop."""
@@ -39,6 +45,14 @@ async def mark(ctx: JobContext, path: str, seconds: float = 0.0) -> None:
     _append(path, f"start {ctx.job_id} {ctx.attempt}")
     await asyncio.sleep(seconds)
     _append(path, f"end {ctx.job_id} {ctx.attempt}")
+
+
+@handler("test.limited", backoff=AT_ONCE, max_crashes=100, limits=[Limit("{customer}", concurrency=3)])
+async def limited(ctx: JobContext, path: str, customer: str, seconds: float) -> None:
+    """Say when this attempt began and ended, and in which process."""
+    _append(path, f"start {customer} {os.getpid()} {ctx.job_id}:{ctx.attempt} {time.monotonic()}")
+    await asyncio.sleep(seconds)
+    _append(path, f"end {customer} {os.getpid()} {ctx.job_id}:{ctx.attempt} {time.monotonic()}")
 
 
 @handler("test.raise", retries=2, backoff=AT_ONCE)
@@ -146,6 +160,24 @@ async def say(ctx: JobContext, line: str, seconds: float) -> None:
     """Log a line, and end a little later."""
     ctx.log(line)
     await asyncio.sleep(seconds)
+
+
+@handler("test.untrue", retries=2, backoff=AT_ONCE)
+async def untrue(ctx: JobContext) -> int:
+    """Return something else than is declared."""
+    return None  # type: ignore[return-value]  # that is the point
+
+
+@handler("test.process_untrue", runs="process", retries=2, backoff=AT_ONCE)
+def untrue_in_process(ctx: JobContext) -> int:
+    """Return something else than is declared, in a job process."""
+    return None  # type: ignore[return-value]  # that is the point
+
+
+@handler("test.thread_untrue", runs="thread", retries=2, backoff=AT_ONCE)
+def untrue_in_thread(ctx: JobContext) -> int:
+    """Return something else than is declared, in a thread."""
+    return None  # type: ignore[return-value]  # that is the point
 
 
 def _raise(how: str) -> Any:

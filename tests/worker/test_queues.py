@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from queuecore import Queue, Registry, State
-from queuecore.model import RUNS, SCHEMA, Advance, Spec, WorkerOptions
+from queuecore.model import RUNS, SCHEMA, Advance, Line, Spec, WorkerOptions, line_name, new_token
 from queuecore.store import Entry
 from tests.worker.inside import QUEUES, SPACE, Runner
 from tests.worker.worker_process import eventually
@@ -57,6 +57,19 @@ async def test_a_full_pool_of_processes_holds_up_nobody_else(
     assert [await job.result(timeout=5) for job in quick] == [[n] for n in range(20)]
     for job in slow:
         await job.cancel()
+
+
+async def test_a_job_in_the_line_of_processes_runs_in_one_though_its_handler_became_async(
+    queue: Queue, registry: Registry, runner: Runner
+) -> None:
+    spec = msgspec.msgpack.encode(Spec(SCHEMA, "test.where", msgspec.Raw(b"\x80")))
+    token = new_token()
+    line = line_name("default", "process", Line.NORMAL)
+    await queue.broker.requests.enqueue(SPACE, line, [Entry(token, spec, None)])
+
+    there = await queue.job(f"{SPACE}.{token}").result(timeout=20)
+
+    assert there in runner.pool.pids()
 
 
 async def test_a_runner_leaves_what_a_later_release_stored_to_newer_workers(

@@ -57,7 +57,7 @@ async def test_a_job_whose_runner_is_killed_is_taken_up_again_within_a_second(
 
     assert taken_up < 1.0
     assert (await job.result(timeout=15)).startswith("attempt 2")
-    await eventually(lambda: len(worker.runners()) == 2, "the dead runner is replaced")
+    await eventually(lambda: len(worker.runners() + worker.keepers()) == 3, "the dead runner is replaced")
     assert not any(is_alive(pid) for pid in job_processes), "a job process outlived its runner"
     record = await job.record()
     assert (record.failures, record.crashes) == (0, 1)
@@ -66,6 +66,22 @@ async def test_a_job_whose_runner_is_killed_is_taken_up_again_within_a_second(
         record.attempts[0].error.title
         == "The worker that ran the job was killed by signal 9 (out of memory?)."
     )
+
+
+async def test_a_job_in_a_process_outlives_the_runner_of_async_handlers(
+    queue: Queue, registry: Registry, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    job = await queue.enqueue(registry["test.process_sleep"], seconds=2.0)
+    await _checkpointed(job)
+
+    poison = await queue.enqueue(registry["test.kill_runner"])
+
+    with pytest.raises(JobFailed):
+        await poison.result(timeout=15)
+    assert worker.ready() > 1
+    assert await job.result(timeout=15) == "attempt 1 from 0"
+    assert (await job.record()).crashes == 0
 
 
 @pytest.mark.parametrize("kind", ["test.sleep", "test.process_sleep"])
@@ -77,7 +93,7 @@ async def test_a_job_whose_whole_worker_is_killed_is_taken_up_by_another_worker(
         await _ready(each)
     job = await queue.enqueue(registry[kind], seconds=3.0)
     worker, _ = await _owner(queue, await _running(job), workers)
-    family = [worker.pid, *worker.runners(), *worker.job_processes()]
+    family = worker.family()
 
     worker.signal(signal.SIGKILL)
     taken_up = await _taken_up_again(job)
@@ -209,7 +225,7 @@ async def test_a_killed_redis_costs_no_attempt_and_loses_no_job(
     assert {record.state for record in records} == {State.COMPLETED}
     assert {(record.attempt, record.failures, record.crashes) for record in records} == {(1, 0, 0)}
     assert "job.recovered" not in worker.log()
-    assert worker.log().count("redis.lost") <= 3  # the supervisor and two runners, once each
+    assert worker.log().count("redis.lost") <= 4  # the supervisor and three runners, once each
 
 
 async def test_a_redis_away_for_longer_than_a_heartbeat_makes_no_job_run_twice(
@@ -263,7 +279,7 @@ async def _runner_pid(queue: Queue, record: JobRecord) -> int:
 async def _owner(queue: Queue, record: JobRecord, workers: list[Worker]) -> tuple[Worker, int]:
     """Return the worker that runs a job, and the process id of its runner."""
     pid = await _runner_pid(queue, record)
-    (worker,) = [each for each in workers if pid in each.runners()]
+    (worker,) = [each for each in workers if pid in each.family()]
     return worker, pid
 
 
@@ -272,6 +288,4 @@ async def _all_running(queue: Queue, count: int) -> bool:
 
 
 async def _ready(worker: Worker, *, runners: int = 1) -> None:
-    await eventually(
-        lambda: worker.log().count("runner.ready") == runners, "the worker is ready", within=30.0
-    )
+    await eventually(lambda: worker.ready() == runners, "the worker is ready", within=30.0)

@@ -45,12 +45,24 @@ class Worker:
         return self.process.pid
 
     def runners(self) -> list[int]:
-        """Return the ids of the runner processes."""
-        return children(self.pid)
+        """Return the ids of the runners that run handlers themselves."""
+        return [pid for pid in children(self.pid) if "async" in _arguments(pid)]
+
+    def keepers(self) -> list[int]:
+        """Return the id of the runner that keeps the job processes, if it is there."""
+        return [pid for pid in children(self.pid) if "process" in _arguments(pid)]
 
     def job_processes(self) -> list[int]:
         """Return the ids of the job processes."""
-        return [pid for runner in self.runners() for pid in children(runner)]
+        return [pid for runner in children(self.pid) for pid in children(runner)]
+
+    def family(self) -> list[int]:
+        """Return the ids of all its processes, the supervisor's first."""
+        return [self.pid, *children(self.pid), *self.job_processes()]
+
+    def ready(self, runs: str = "async") -> int:
+        """Return how often a runner of this class has been ready."""
+        return sum("runner.ready" in line and runs in line for line in self.log().splitlines())
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -65,11 +77,18 @@ class Worker:
 
     def stop(self) -> None:
         """Kill what is left."""
-        runners = self.runners()
-        for pid in (self.pid, *runners, *(child for runner in runners for child in children(runner))):
+        for pid in self.family():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
+
+
+def _arguments(pid: int) -> list[str]:
+    """Return a process's command line; its own is there only once it has begun."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []
 
 
 def children(pid: int) -> list[int]:

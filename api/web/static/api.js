@@ -5,7 +5,7 @@
 import * as connection from "./connection.js";
 
 /** @typedef {{id: string, kind: string, queue: string, state: string, attempt: number, max_attempts: number, version: number,
- *   args: Record<string, any>, created_at: string, started_at: string|null, finished_at: string|null, expires_at: string|null, due_at?: string|null,
+ *   args: Record<string, any>, created_at: string, started_at: string|null, finished_at: string|null, expires_at: string|null, due_at?: string|null, waits_for?: {reason: string, name: string},
  *   file: {name: string, size: number}|null, position?: number|null, progress: Progress|null, result: any,
  *   artifacts: {name: string, size: number, url: string}[], warnings: string[], error: Failure|null, attempts: Attempt[],
  *   cancel_requested: boolean, links: Record<string, string>}} Job */

@@ -11,6 +11,7 @@ const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeS
 export const STATES = {
   scheduled: "Scheduled",
   queued: "Waiting",
+  waiting: "Waiting",
   running: "Running",
   paused: "Paused",
   completed: "Completed",

@@ -16,6 +16,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("line_breaks", "Line breaks inside cells brought to one form", "cells"),
     ("trim", "Spaces around the text removed", "cells"),
     ("text_formulas", 'Texts written as formulas (="007") taken as texts', "cells"),
+    ("quotes", "Rows read in spite of a quote out of place", "rows"),
     ("headers", "Column names made unique and complete", "cells"),
     ("missing_values", "Marks of missing values emptied among numbers and dates", "cells"),
     ("numbers", "Numbers brought to one form", "cells"),

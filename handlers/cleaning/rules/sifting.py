@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from itertools import compress
 
+import msgspec
+
 from handlers.cleaning.rules.repeats import HeaderRepeats
 from handlers.cleaning.table import Batch, Native, Reject
 from handlers.cleaning.values import MISSING
@@ -83,16 +85,13 @@ def _replace(
     blank: int = 0,
     rejects: Sequence[Reject] = (),
 ) -> Batch:
-    return Batch(
-        columns,
-        rows,
-        natives,
+    return msgspec.structs.replace(
+        batch,
+        columns=columns,
+        rows=rows,
+        natives=natives,
         blank=batch.blank + blank,
         rejects=tuple(sorted((*batch.rejects, *rejects), key=lambda reject: reject.row))
         if rejects
         else batch.rejects,
-        clipped=batch.clipped,
-        padded=batch.padded,
-        done=batch.done,
-        may_be_untidy=batch.may_be_untidy,
     )

@@ -34,6 +34,7 @@ class Batch(msgspec.Struct, frozen=True):
         rejects: rows that were set aside.
         clipped: how many rows had empty cells beyond the last column; they were cut off.
         padded: how many rows lacked cells at the end that the whole table lacks; they were filled up.
+        mended: the numbers of the rows that were read in spite of a quote out of place.
         done: how much of the source is read, in its unit.
         may_be_untidy: whether a cell may hold more than spaces that a tidy cell does not hold.
     """
@@ -45,6 +46,7 @@ class Batch(msgspec.Struct, frozen=True):
     rejects: tuple[Reject, ...] = ()
     clipped: int = 0
     padded: int = 0
+    mended: tuple[int, ...] = ()
     done: int = 0
     may_be_untidy: bool = False
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.options import CleaningOptions
 from handlers.cleaning.table import Batch, Description, Reject
@@ -40,9 +42,7 @@ class TextTable:
         self.encoding = find_encoding(path, chosen=options.encoding)
         self._newline = b"\n"
         sample, complete = self._read_sample()
-        self.layout = find_layout(
-            sample, complete=complete, delimiter=options.delimiter, has_header=options.first_row_is_header
-        )
+        self.layout = find_layout(sample, complete=complete, options=options)
 
     @property
     def header(self) -> Sequence[str]:
@@ -60,7 +60,7 @@ class TextTable:
             format="tsv" if layout.dialect.delimiter == "\t" else "csv",
             header_row=layout.lines_above + 1 if layout.header_lines else 0,
             encoding=encoding.name,
-            delimiter=layout.dialect.delimiter,
+            delimiter=layout.delimiter,
             warnings=layout.warnings if encoding.sure else (unsure, *layout.warnings),
         )
 
@@ -97,6 +97,7 @@ class TextTable:
                 rejects=rows.rejects,
                 clipped=rows.clipped,
                 padded=rows.padded,
+                mended=rows.mended,
                 done=done,
                 may_be_untidy=rows.has_breaks or _may_be_untidy(raw, text, self.encoding.codec),
             )
@@ -231,13 +232,9 @@ def _set_aside_undecodable(batch: Batch, encoding: Encoding) -> Batch:
             keep.append(False)
         else:
             keep.append(True)
-    return Batch(
-        [[cell for cell, fit in zip(cells, keep, strict=True) if fit] for cells in batch.columns],
-        [number for number, fit in zip(batch.rows, keep, strict=True) if fit],
-        blank=batch.blank,
+    return msgspec.structs.replace(
+        batch,
+        columns=[[cell for cell, fit in zip(cells, keep, strict=True) if fit] for cells in batch.columns],
+        rows=[number for number, fit in zip(batch.rows, keep, strict=True) if fit],
         rejects=tuple(sorted(rejects, key=lambda reject: reject.row)),
-        clipped=batch.clipped,
-        padded=batch.padded,
-        done=batch.done,
-        may_be_untidy=batch.may_be_untidy,
     )

@@ -16,6 +16,7 @@ from operator import methodcaller
 import msgspec
 
 from handlers.cleaning.table import Reject
+from handlers.cleaning.text.marking import MARK, mark, unmark
 from handlers.cleaning.text.splitting import Dialect, new_reader, split
 from handlers.cleaning.values import SEPARATOR
 
@@ -28,7 +29,7 @@ class Rows(msgspec.Struct, frozen=True):
     """Rows cut from a block of text.
 
     Attributes:
-        columns, rows, blank, rejects, clipped, padded: as in `Batch`.
+        columns, rows, blank, rejects, clipped, padded, mended: as in `Batch`.
         rest: the end of the text that is not cut yet: a record whose quote is still open.
         lines: how many lines were cut.
         has_breaks: whether cells hold line breaks.
@@ -40,6 +41,7 @@ class Rows(msgspec.Struct, frozen=True):
     rejects: tuple[Reject, ...] = ()
     clipped: int = 0
     padded: int = 0
+    mended: tuple[int, ...] = ()
     rest: str = ""
     lines: int = 0
     has_breaks: bool = False
@@ -66,6 +68,13 @@ class Cutter:
             first_line: number of its first line in the file.
             final: whether nothing follows it.
         """
+        dialect = self._dialect
+        if dialect.delimiter == MARK:
+            rows = self._cut(mark(text, dialect), first_line, final)
+            return msgspec.structs.replace(rows, columns=unmark(rows.columns, dialect.separator))
+        return self._cut(text, first_line, final)
+
+    def _cut(self, text: str, first_line: int, final: bool) -> Rows:
         dialect = self._dialect
         if dialect.escapes_quotes:
             text = text.replace("\\" + dialect.quote, dialect.quote * 2)
@@ -197,6 +206,7 @@ class Cutter:
         records: list[list[str]] = []
         numbers: list[int] = []
         rejects: list[Reject] = []
+        odd: set[int] = set()
         cut = len(lines)
         most_open = 0 if final else MAX_OPEN_RECORD
         for record in split(lines, self._dialect, width=self._width, most_open=most_open):
@@ -208,5 +218,10 @@ class Cutter:
             else:
                 records.append(record.cells)
                 numbers.append(first_line + record.start)
+                if record.kind == "odd":
+                    odd.add(first_line + record.start)
         rest = "".join(lines[cut:])
-        return self._sort_out(records, numbers, cut, rejects=rejects, rest=rest, has_breaks=True)
+        rows = self._sort_out(records, numbers, cut, rejects=rejects, rest=rest, has_breaks=True)
+        return (
+            msgspec.structs.replace(rows, mended=tuple(filter(odd.__contains__, rows.rows))) if odd else rows
+        )

@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from handlers.cleaning.options import FIXED_WIDTH
+
 # What cuts the lines of a table with one column: a character that no text has.
-NO_DELIMITER = "\x1f"
+NO_DELIMITER = "\ufdd0"
 # How often, for each line, lines may be read in vain before no more are.
 _MOST_READ_IN_VAIN = 4
 _TABLE_LIKE_LINES = 20
@@ -25,7 +27,9 @@ class Dialect(msgspec.Struct, frozen=True):
     """How the lines of a text table are read.
 
     Attributes:
-        delimiter: one character.
+        delimiter: one character, by which marked text is cut.
+        separator: what stands between the cells of the file, where that is not the delimiter.
+        edges: where the columns but the first begin in a table of fixed width; it has no separator.
         quote: what stands around a cell that holds a delimiter or a line break; doubled inside it.
         skips_spaces: whether spaces after a delimiter are ignored, so that `a, "b"` is quoted.
         escapes_quotes: whether a quote inside quotes is written `\\"`.
@@ -37,6 +41,15 @@ class Dialect(msgspec.Struct, frozen=True):
     skips_spaces: bool = False
     escapes_quotes: bool = False
     is_spaced: bool = False
+    separator: str = ""
+    edges: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What parts the columns: one or more characters, “fixed width”, or nothing in a single column."""
+        if self.edges:
+            return FIXED_WIDTH
+        return self.separator or self.delimiter.replace(NO_DELIMITER, "")
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -45,9 +58,9 @@ class Record(msgspec.Struct, frozen=True):
     Attributes:
         start, end: the first of the lines and the one after the last, counted from 0.
         cells: what they hold; of a stray line, what stands between its delimiters.
-        kind: "odd" for a line with text after a closing quote, which is taken literally; "stray" for a line
-            with a quote that is never closed; "open" for the lines at the end whose quote may be closed by
-            lines that follow; else "row".
+        kind: "odd" for a row that is read in spite of a quote out of place; "stray" for a line with a quote
+            that is never closed; "open" for the lines at the end whose quote may be closed by lines that
+            follow; else "row".
     """
 
     start: int
@@ -100,7 +113,9 @@ class _Splitting:
         self._dialect = dialect
         self._width = width
         self._most_open = most_open
-        self._quoted, self._opening = _patterns(dialect.delimiter, dialect.quote, dialect.skips_spaces)
+        self._quoted, self._opening, self._closing = _patterns(
+            dialect.delimiter, dialect.quote, dialect.skips_spaces
+        )
         self._read_in_vain = 0
         self._ends: dict[int, _End] = {}
         # Sums from the start to each line: of characters, and of lines that look like rows.
@@ -141,8 +156,9 @@ class _Splitting:
         line = self._lines[start].rstrip("\r\n")
         state, delimiters = self._classify(line, 0)
         if state in ("closed", "odd"):
-            kind: Literal["row", "odd"] = "row" if state == "closed" else "odd"
-            return Record(start, start + 1, self._read_literally(line) if line else [], kind)
+            if state == "odd":
+                return Record(start, start + 1, self._read_line(line), "odd")
+            return Record(start, start + 1, self._read_cells(line) if line else [])
         if state == "broken":
             return self._stray(start)
         end = self._find_end(start + 1)
@@ -152,7 +168,17 @@ class _Splitting:
             return self._read(start, end.line)
         if end.state == "open" and self._may_stay_open(start) and not self._swallows(start + 1, end.line, 0):
             return Record(start, end.line, [], "open")
+        if end.state == "open" and start == self._last_filled():
+            return self._close(start)
         return self._stray(start)
+
+    def _close(self, start: int) -> Record:
+        """Return the record of the last line, whose quote the end of the text closes."""
+        rest = "".join(self._lines[start:])
+        cells = self._read_cells(rest)
+        if len(cells) != self._width or not cells[-1].startswith(self._dialect.quote):
+            return self._stray(start)
+        return Record(start, len(self._lines), [*cells[:-1], cells[-1][1:]], "odd")
 
     def _read(self, start: int, end: int) -> Record:
         try:
@@ -161,8 +187,10 @@ class _Splitting:
             return self._stray(start)
 
     def _stray(self, start: int) -> Record:
-        cells = self._lines[start].rstrip("\r\n").split(self._dialect.delimiter)
-        return Record(start, start + 1, cells, "stray")
+        line = self._lines[start].rstrip("\r\n")
+        if self._width > 1 and len(cells := self._read_line(line)) == self._width:
+            return Record(start, start + 1, cells, "odd")
+        return Record(start, start + 1, line.split(self._dialect.delimiter), "stray")
 
     def _classify(self, line: str, position: int) -> tuple[Literal["closed", "open", "odd", "broken"], int]:
         """Say what the rest of a line is from the start of a cell on, and how many delimiters it has.
@@ -219,21 +247,45 @@ class _Splitting:
         state, delimiters = self._classify(line, position + 1)
         return ("broken" if state == "odd" else state), delimiters + 1
 
-    def _read_literally(self, line: str) -> list[str]:
-        """Return the cells of a line; one with text after its closing quote stays with its quotes."""
+    def _read_line(self, line: str) -> list[str]:
+        """Return the cells of a line, whatever its quotes.
+
+        A quote in a quoted cell may not be doubled, `"a 10" frame"`, or it may be part of a cell that is not
+        quoted, `"a" b`: what gives as many cells as there are columns.
+        """
+        cells = self._read_cells(line, is_lenient=True)
+        return cells if len(cells) == self._width else self._read_cells(line)
+
+    def _read_cells(self, line: str, *, is_lenient: bool = False) -> list[str]:
+        """Return the cells of a line; one with text after its closing quote stays with its quotes.
+
+        Args:
+            is_lenient: whether a quote closes a cell wherever a delimiter or the end of the line follows it.
+        """
         quote = self._dialect.quote
         cells = []
         position = 0
         while True:
             quoted = self._quoted.match(line, position)
             end = self._end_of_cell(line, quoted.end() if quoted else position)
+            opened = self._opening.match(line, position) if is_lenient else None
             if quoted and quoted.end() == end:
                 cells.append(quoted[1].replace(quote * 2, quote))
+            elif opened and (found := self._closing.search(line, opened.end())):
+                if found["quote"]:
+                    cells.append(line[opened.end() : found.start()].replace(quote * 2, quote))
+                    end = found.end()
+                else:
+                    end = found.start()
+                    cells.append(line[position:end])
             else:
                 cells.append(line[position:end])
             if end == len(line):
                 return cells
             position = end + 1
+
+    def _last_filled(self) -> int:
+        return next(index for index in reversed(range(len(self._lines))) if self._lines[index].strip())
 
     def _may_stay_open(self, start: int) -> bool:
         if not self._lengths:
@@ -267,13 +319,20 @@ class _Splitting:
 
 
 @functools.cache
-def _patterns(delimiter: str, quote: str, skips_spaces: bool) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return what matches a whole quoted cell with the spaces behind it, and the start of one."""
+def _patterns(
+    delimiter: str, quote: str, skips_spaces: bool
+) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Return what matches a whole quoted cell with the spaces behind it, and the start of one.
+
+    The third finds what comes first in a cell: a quote that may close it, or one that may open the next.
+    """
     spaces = " *" if skips_spaces else ""
     end = re.escape(delimiter)
     body = f"[^{quote}]*+(?:{quote}{quote}[^{quote}]*+)*+"
-    quoted = f"{spaces}{quote}({body}){quote}(?:(?:(?!{end})[ \\t])*+(?={end}|$))?"
-    return re.compile(quoted), re.compile(spaces + quote)
+    behind = f"(?:(?!{end})[ \\t])*+(?={end}|$)"
+    quoted = f"{spaces}{quote}({body}){quote}(?:{behind})?"
+    closing = f"(?P<quote>{quote}){behind}|{end}{spaces}{quote}"
+    return re.compile(quoted), re.compile(spaces + quote), re.compile(closing)
 
 
 @functools.cache

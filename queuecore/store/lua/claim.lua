@@ -4,11 +4,8 @@
 -- flags  allow-oom
 -- ARGV   (part of advance)
 -- Adds the names of the attempts to `names`. Returns, flat: token, spec; for a job's later attempts, instead of its spec,
--- {spec, attempt, failures, crashes, checkpoint}, '' where there is nothing; and how many there are.
-local function later_attempt(key, spec, attempt)
-  local fields = call('HMGET', key, FAILURES, CRASHES, CHECKPOINT)
-  return { spec, attempt, fields[1] or '', fields[2] or '', fields[3] or '' }
-end
+-- what later_attempt says; and how many there are.
+local MOST_SET_ASIDE = 250
 
 -- Jumps over places that cancelled jobs left at the head, of which there can be very many in a row. Returns how many.
 local function skip_holes(line)
@@ -23,13 +20,14 @@ local function skip_holes(line)
   return skipped
 end
 
--- One question tells which of the lines may have jobs, however many queues there are.
+-- One question tells which of the lines may have jobs, however many queues there are. Also returns how many were set aside;
+-- as many as may be in one call means that there can be more to claim.
 local function claim(runner, slots, lines, now, names)
-  local claims, n, others, listed = {}, 0, #names, 0
+  local claims, n, others, listed, aside = {}, 0, #names, 0, 0
   local claimed = runner .. ' ' .. now
   for index, open in ipairs(call('SMISMEMBER', base .. K_OPEN, unpack(lines))) do
     local line, more = lines[index], open == 1
-    while more and n < slots do
+    while more and n < slots and aside < MOST_SET_ASIDE do
       local wanted = slots - n
       local taken = call('LPOP', base .. K_LINE_OF .. line, integer(wanted)) or {}
       more = #taken == wanted
@@ -42,15 +40,18 @@ local function claim(runner, slots, lines, now, names)
           n = n + 1
           names[others + n], claims[2 * n - 1], claims[2 * n] = token, token, values[2]
         elseif values then
-          local earlier = values[1] and string.match(values[1], '^queued (%d+)$')
-          if earlier then
-            local attempt = integer(earlier + 1)
-            call('HSET', key, STATE, 'running ' .. attempt, CLAIMED, claimed)
-            n = n + 1
-            names[others + n], claims[2 * n - 1] = name_of(token, attempt), token
-            claims[2 * n] = later_attempt(key, values[2], attempt)
-          else
+          local earlier, mark = string.match(values[1] or '', '^queued (%d+)(.*)$')
+          local attempt = earlier and integer(earlier + 1)
+          local name = earlier and name_of(token, attempt)
+          if not earlier then
             count('orphans', 1)
+          elseif mark ~= '' and not seldom().may_start(token, name, now) then
+            aside = aside + 1
+          else
+            call('HSET', key, STATE, 'running ' .. attempt .. mark, CLAIMED, claimed)
+            n = n + 1
+            names[others + n], claims[2 * n - 1] = name, token
+            claims[2 * n] = later_attempt(key, values[2], attempt, mark)
           end
         else
           holes = holes + 1
@@ -61,6 +62,8 @@ local function claim(runner, slots, lines, now, names)
         if more and n < slots then holes = holes + skip_holes(line) end
         call('HINCRBY', base .. K_LINES, line .. '.holes', -holes)
       end
+      -- Who is set aside may leave its room to another one, which then stands in this line.
+      if not more and aside > 0 then more = call('EXISTS', base .. K_LINE_OF .. line) == 1 end
       if not more then call('SREM', base .. K_OPEN, line) end
       -- At once, so that what the next line may be refused for leaves no job without its runner.
       for first = others + listed + 1, others + n, 1000 do
@@ -69,5 +72,5 @@ local function claim(runner, slots, lines, now, names)
       listed = n
     end
   end
-  return claims, n
+  return claims, n, aside
 end

@@ -1,15 +1,16 @@
 -- enqueue: put new jobs at the end of a line, or one into the hands of a runner that has nothing to do
 -- from   -
--- to     queued, scheduled, running
+-- to     queued, scheduled, waiting, running
 -- flags  -
 -- KEYS   1 the space's beginning
 -- ARGV   the line, then for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
---        options: delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms)
+--        options: delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms), ties (see limits), follows (the job
+--        before it, and is not stored where that one's key is known)
 -- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there;
 --        empty when all are new. 'known': the same id again, a repeated call after a lost reply
 local now = clock_ms()
 local created = integer(now)
-local exceptions, recent, scheduled = {}, {}, 0
+local exceptions, recent, timed = {}, {}, 0
 
 local line = ARGV[1]
 local line_key, is_default = base .. K_LINE_OF .. line, line == DEFAULT_LINE
@@ -21,16 +22,22 @@ local function except(index, reason, token)
   exceptions[n + 1], exceptions[n + 2], exceptions[n + 3] = index, reason, token
 end
 
-local function take_place(token)
+local function stand_in_line(token)
   queued[#queued + 1] = token
   next_place = next_place + 1
 end
 
 local function enqueue_with_options(key, token, spec, options)
   local fields = { SPEC, spec, CREATED, created }
-  local function field(word, value)
+  local function field(word, value, ...)
     fields[#fields + 1] = word
     fields[#fields + 1] = value
+    if ... then field(...) end
+  end
+  local mark = ''
+  if options.ties then
+    mark = TIED
+    field(TIES, cjson.encode(options.ties))
   end
   if not is_default then field(LINE, line) end
   if options.max_crashes then field(MAX_CRASHES, options.max_crashes) end
@@ -40,15 +47,24 @@ local function enqueue_with_options(key, token, spec, options)
   end
   if options.delay then
     local due = now + options.delay
-    field(STATE, 'scheduled 0')
+    field(STATE, 'scheduled 0' .. mark)
     field(DUE, integer(due))
     field(SEQ, 0)
     call('ZADD', base .. K_SCHEDULED, due, token)
-    scheduled = scheduled + 1
+    timed = timed + 1
   else
-    field(STATE, 'queued 0')
-    field(SEQ, integer(next_place))
-    take_place(token)
+    local obstacle = options.ties and seldom().obstacle_of(options.ties, now)
+    if obstacle then
+      seldom().remember_waiters(obstacle, now)
+      timed = timed + (obstacle.interval and 1 or 0)
+      field(STATE, 'waiting 0' .. mark)
+      field(SEQ, 0)
+      field(seldom().set_aside(token, line, nil, 'limit', obstacle.name, K_WAITERS))
+    else
+      field(STATE, 'queued 0' .. mark)
+      field(SEQ, integer(next_place))
+      stand_in_line(token)
+    end
   end
   call('HSET', key, unpack(fields))
   recent[#recent + 1] = token
@@ -66,7 +82,7 @@ for first = 1, n, 1000 do
   known = known + call('EXISTS', unpack(keys, first, math.min(first + 999, n)))
 end
 
-local new = {}
+local new, led_to, led_reason = {}, nil, nil
 for index = 1, n do
   local key, token, spec = keys[index], ARGV[2 * index], ARGV[2 * index + 1]
   if new[key] or known > 0 and call('EXISTS', key) == 1 then
@@ -79,13 +95,18 @@ for index = 1, n do
       call('HSET', key, STATE, 'queued 0', SPEC, spec, CREATED, created, SEQ, integer(next_place), LINE, line)
     end
     local alone = n == 1 and length == 0 and #spec <= SPEC_IN_MESSAGE
-    if not (alone and hand_over(line, token, spec, created)) then take_place(token) end
+    if not (alone and hand_over(line, token, spec, created)) then stand_in_line(token) end
     recent[#recent + 1] = token
   else
     local options = cjson.decode(string.sub(token, TOKEN_LENGTH + 1))
     token = string.sub(token, 1, TOKEN_LENGTH)
     local earlier, reason
-    if options.unique then earlier, reason = take_key(token, options) end
+    if options.follows then
+      earlier, reason = led_to, led_reason
+    elseif options.unique then
+      earlier, reason = seldom().take_key(token, options)
+      led_to, led_reason = earlier, reason
+    end
     if earlier then
       except(index, reason, earlier)
     else
@@ -101,6 +122,6 @@ if #queued > 0 then
 end
 call_with_all('RPUSH', base .. K_RECENT, recent)
 count('enqueued', #recent)
--- A delayed job wakes a runner too: it learns from its empty claim when the job is due.
-if #queued > 0 or scheduled > 0 then wake_one(line) end
+-- A job that waits for a time wakes a runner too: it learns from its empty claim when that is.
+if #queued > 0 or timed > 0 then wake_one(line) end
 return exceptions

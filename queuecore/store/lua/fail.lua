@@ -7,7 +7,7 @@ local function fail(token, attempt, payload, now)
   local outcome, problem = string.match(payload, '^(%S+) (.*)$')
   local job = owned(token, attempt, CANCEL, FAILURES)
   if not job then return false end
-  remember(job, now, outcome, problem)
+  end_attempt(job, now, outcome, problem)
   if outcome == 'timed_out' then count('timed_out', 1) end
   if job[CANCEL] then
     close(job, 'cancelled', now)

@@ -65,5 +65,6 @@ end
 
 local blind = blind_ms()
 promote(now, 1000)
+look_after_limits(now)
 wake_pushed()
 return { cancels, suspects, blind, forgotten, next_due_ms(now), has_backlog() }

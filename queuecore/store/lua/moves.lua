@@ -1,4 +1,4 @@
--- moves: how a job's next state is written, and its history
+-- moves: how a job's next state is written
 -- flags  allow-oom
 -- Writes that something about a job changed, with any pairs of field and value.
 local function change(job, ...)
@@ -10,7 +10,7 @@ end
 -- Writes a job's next state, with further pairs of field and value. The place it had is the caller's to clear.
 local function move(job, state, ...)
   job.state = state
-  change(job, STATE, state .. ' ' .. job.attempt, ...)
+  change(job, STATE, state .. ' ' .. job.attempt .. job.mark, ...)
 end
 
 -- Ends a job without a result: `state` is failed or cancelled; `now` is a number or its text.
@@ -20,12 +20,4 @@ local function close(job, state, now, ...)
   move(job, state, FINISHED, now, ...)
   call('HDEL', base .. K_WATCHED, job.token)
   count(state, 1)
-end
-
--- Appends the job's latest attempt, ended and unsuccessful, to its history. `problem` is JSON text or 'null'.
-local function remember(job, ended, outcome, problem)
-  local key = base .. K_HISTORY .. job.token
-  call('RPUSH', key, '{"attempt":' .. job.attempt .. ',"runner":' .. cjson.encode(job.runner) .. ',"started_ms":' .. job.started
-    .. ',"ended_ms":' .. ended .. ',"outcome":"' .. outcome .. '","error":' .. problem .. '}')
-  call('LTRIM', key, -HISTORY_LENGTH, -1)
 end

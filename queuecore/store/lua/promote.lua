@@ -1,9 +1,10 @@
--- promote: jobs whose time has come go to the end of their lines
+-- promote: jobs whose time has come go to the end of their lines, and those that a rate has room for go on
 -- from   scheduled
 -- to     queued
 -- flags  allow-oom
 -- ARGV   (part of advance and heartbeat)
 local function promote(now, limit)
+  promote_by_rate(now)
   local due = call('ZRANGEBYSCORE', base .. K_SCHEDULED, '-inf', now, 'LIMIT', 0, limit)
   if #due == 0 then return 0 end
   for _, token in ipairs(due) do

@@ -6,7 +6,7 @@
 local function recover(token, attempt, problem, now)
   local job = owned(token, attempt, CANCEL, LINE, CRASHES, MAX_CRASHES)
   if not job then return false end
-  remember(job, now, 'crashed', problem)
+  end_attempt(job, now, 'crashed', problem)
   local crashes = (job[CRASHES] or 0) + 1
   count('crashed', 1)
   if job[CANCEL] then

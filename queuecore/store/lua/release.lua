@@ -6,7 +6,7 @@
 local function release(token, attempt, _, now)
   local job = owned(token, attempt, CANCEL, LINE)
   if not job then return false end
-  remember(job, now, 'released', 'null')
+  end_attempt(job, now, 'released', 'null')
   if job[CANCEL] then
     close(job, 'cancelled', now)
     return true

@@ -7,7 +7,7 @@ local function retry(token, attempt, payload, now)
   local outcome, delay, problem = string.match(payload, '^(%S+) (%d+) (.*)$')
   local job = owned(token, attempt, CANCEL, FAILURES, LINE)
   if not job then return false end
-  remember(job, now, outcome, problem)
+  end_attempt(job, now, outcome, problem)
   if outcome == 'timed_out' then count('timed_out', 1) end
   if job[CANCEL] then
     close(job, 'cancelled', now)

@@ -6,7 +6,7 @@
 local function stop(token, attempt, _, now)
   local job = owned(token, attempt)
   if not job then return false end
-  remember(job, now, 'cancelled', 'null')
+  end_attempt(job, now, 'cancelled', 'null')
   close(job, 'cancelled', now)
   return true
 end

@@ -25,11 +25,23 @@ function checks.scheduled(token, job)
   return call('ZADD', base .. K_SCHEDULED, 'NX', job[DUE] or now, token) == 1
 end
 
+function checks.waiting(token, job)
+  local name = string.match(job[WAITS] or '', '^limit (.*)$') or ''
+  call('ZADD', base .. K_LIMITED, 'NX', now, name)
+  if call('ZSCORE', base .. K_WAITERS .. name, token) and call('ZSCORE', base .. K_WAITING, token) then return false end
+  set_aside(token, job[LINE], job[TURN], 'limit', name, K_WAITERS)
+  return true
+end
+
 function checks.running(token, job)
   local runner = job.runner
   if call('HEXISTS', base .. K_RUNNERS, runner) == 1 then
     -- The rest is the business of the runner's heartbeat and of reconcile.
-    return call('SADD', base .. K_RUNNING .. runner, name_of(token, job.attempt)) == 1
+    local name, repaired = name_of(token, job.attempt), false
+    for _, limit in ipairs(job.mark ~= '' and limits_of(job[TIES]) or {}) do
+      if limit.places and take_place(limit, name) then repaired = true end
+    end
+    return call('SADD', base .. K_RUNNING .. runner, name) == 1 or repaired
   end
   recover(token, job.attempt, ARGV[1], integer(now))
   call('SREM', base .. K_RUNNING .. runner, name_of(token, job.attempt))
@@ -46,7 +58,7 @@ end
 
 for index = 2, #ARGV do
   local token = ARGV[index]
-  local job = read(token, LINE, SEQ, DUE, FINISHED)
+  local job = read(token, LINE, SEQ, DUE, FINISHED, WAITS, TURN, TIES)
   local check = job and checks[job.state]
   if check and check(token, job) then repaired[#repaired + 1] = token end
 end

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from starlette.routing import Route
 
+import config
 from tests.api.site import CSV, Site, Users
 
 Ask = Callable[[httpx.AsyncClient, str], Awaitable[httpx.Response]]
@@ -172,6 +173,25 @@ class TestSession:
         service.use(msgspec.structs.replace(service.settings, auth=auth))
 
         assert (await client.get("/api/jobs")).status_code == 401
+
+    async def test_without_any_token_left_everything_stays_locked(
+        self, closed_site: Site, users: Users
+    ) -> None:
+        job = await closed_site.upload(users.alice)
+        await closed_site.client.post("/api/session", json={"token": "token-of-alice"})
+        async with closed_site.browser() as newcomer:
+            auth = config.Auth(required=True, tokens=())
+            closed_site.service.use(msgspec.structs.replace(closed_site.service.settings, auth=auth))
+
+            for client in (closed_site.client, users.alice, users.nobody, users.olga, newcomer):
+                view = await client.get("/api/session") if client is newcomer else None
+                for path in ("/api/jobs", "/api/kinds", f"/api/jobs/{job['id']}"):
+                    assert (await client.get(path)).status_code == 401
+                sign_in = await client.post("/api/session", json={"token": "token-of-alice"})
+                assert sign_in.status_code == 401
+        assert view is not None
+        assert view.json()["auth_required"]
+        assert "set-cookie" not in view.headers
 
     async def test_an_anonymous_browser_gets_a_name_that_stays(self, site: Site) -> None:
         async with site.browser() as browser:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from queuecore import InvalidOption, JobRequest
 from queuecore.model import Cancelling
 from tests.api.site import Site
 
@@ -50,6 +51,20 @@ async def test_a_body_that_is_no_json_makes_no_job(site: Site, body: bytes) -> N
 
     assert (response.status_code, response.json()["type"]) == (400, "/problems/body-not-json")
     assert await site.jobs() == 0
+
+
+async def test_a_request_that_the_queue_takes_for_senseless_is_told_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def submit(request: JobRequest) -> None:
+        raise InvalidOption("delay", -1, "seconds from 0 on")
+
+    monkeypatch.setattr(site.service.queue, "submit", submit)
+
+    response = await site.client.post("/api/jobs", json={"kind": "demo.wait", "args": {"seconds": 2}})
+
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/wrong-option")
+    assert "delay=-1 must be seconds from 0 on" in response.json()["detail"]
 
 
 async def test_a_form_is_no_json(site: Site) -> None:

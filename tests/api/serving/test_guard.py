@@ -81,6 +81,16 @@ async def test_a_service_for_this_machine_answers_under_its_names_only(
     assert response.status_code == status
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
+async def test_health_is_told_under_any_name(site: Site, path: str) -> None:
+    for host in ("10.0.3.7:8000", "queuecore.internal", "[fe80::1]", "a b", ""):
+        response = await site.client.get(path, headers={"Host": host})
+        assert response.status_code == 200, response.text
+
+        other = await site.client.get(path + "/more", headers={"Host": host})
+        assert other.status_code == 421
+
+
 async def test_a_service_for_a_network_answers_under_any_name(
     settings: config.Settings, registry: Registry
 ) -> None:

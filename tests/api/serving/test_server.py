@@ -87,6 +87,15 @@ async def test_headers_that_are_too_large_are_refused(served: Served, size: int)
         assert answer.startswith(b"HTTP/1.1 431")
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
+async def test_a_probe_that_names_no_host_learns_the_health(served: Served, path: str) -> None:
+    for head in (f"GET {path} HTTP/1.0", f"GET {path} HTTP/1.1\r\nConnection: close"):
+        assert (await exchange(served, f"{head}\r\n\r\n".encode())).startswith(b"HTTP/1.1 200")
+
+    answer = await exchange(served, b"GET /api/kinds HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 421")
+
+
 async def test_an_address_that_is_too_long_is_refused(served: Served) -> None:
     answer = await exchange(served, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
@@ -287,6 +296,32 @@ async def test_a_redis_that_goes_and_comes_back_is_503_meanwhile(
             assert live.status_code == 200
             assert (again.status_code, again.json()["state"]) == (200, "queued")
             assert len(files) == 2  # the upload that was refused left nothing
+
+
+async def test_a_reload_without_the_last_token_locks_the_service(
+    settings_with_tokens: config.Settings, registry: Registry, tmp_path: Path
+) -> None:
+    table = '[[auth.tokens]]\nname = "bob"\nowner = "bob"\nsha256 = "' + "0" * 64 + '"\n'
+    files = ["[auth]\nrequired = true\n" + table, "[auth]\nrequired = true\n", ""]
+    path = tmp_path / "queuecore.toml"
+    done: list[config.Reloaded] = []
+
+    def reload(old: config.Settings) -> config.Reloaded:
+        done.append(config.reload(old, path, environ={}))
+        return done[-1]
+
+    async with serve(settings_with_tokens, registry) as served:
+        served.server._reload = reload
+        async with httpx.AsyncClient(headers={"Authorization": "Bearer token-of-alice"}) as alice:
+            job = (await alice.put(served.address(RAW), content=CSV)).json()
+            for count, text in enumerate(files, start=1):
+                path.write_text(text)
+                os.kill(os.getpid(), signal.SIGHUP)
+                await until("it is read", lambda count=count: len(done) == count)
+                for headers in ({}, {"Authorization": ""}):
+                    for address in ("/api/jobs", f"/api/check-status/{job['id']}"):
+                        answer = await alice.get(served.address(address), headers=headers)
+                        assert answer.status_code == 401
 
 
 async def test_a_reload_takes_new_tokens_and_refuses_mistakes(

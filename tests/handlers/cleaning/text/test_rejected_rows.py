@@ -11,14 +11,13 @@ CASES = {
         [["3", "has 3 cells where the header has 2", "3", "4", "5"]],
     ),
     "a quote that is never closed": (
-        'a,b\n1,2\n3,"x\n4,5\n6,7\n',
-        [["3", "has a quote that is never closed", "3", '"x']],
+        'a,b\n1,2\n3,x,"y\n4,5\n6,7\n',
+        [["3", "has a quote that is never closed", "3", "x", '"y']],
     ),
     "text after a closing quote, over two lines": (
         'a,b\n1,2\n"x\n"y,3\n4,5\n',
         [
             ["3", "has a quote that is never closed", '"x'],
-            ["4", "has a quote that is never closed", '"y', "3"],
         ],
     ),
     "a totals line": (
@@ -26,10 +25,10 @@ CASES = {
         [["4", "has 1 cells where the header has 3", "Total: 11"]],
     ),
     "in a file of several lines a cell": (
-        'a,b\n1,"x\ny"\n2,3,4\n5,"p\nq"\n6,"r\n7,8\n',
+        'a,b\n1,"x\ny"\n2,3,4\n5,"p\nq"\n"6\n7,8\n',
         [
             ["4", "has 3 cells where the header has 2", "2", "3", "4"],
-            ["7", "has a quote that is never closed", "6", '"r'],
+            ["7", "has a quote that is never closed", '"6'],
         ],
     ),
 }
@@ -55,30 +54,68 @@ def test_without_such_rows_there_is_no_file() -> None:
     assert cleaned.warnings == ()
 
 
+MENDED = {
+    "a quote that is never closed": ('1,"x', ["1", '"x']),
+    "one in the last line": ('1,"x\n', ["1", '"x']),
+    "quotes that are not doubled": ('1,"a 10" frame"', ["1", 'a 10" frame']),
+    "one at the end that is not doubled": ('1,"frame of 10""', ["1", 'frame of 10"']),
+    "text after a closing quote": ('1,"x" y', ["1", '"x" y']),
+    "a quote before a quoted cell": ('"1,"x, y"', ['"1', "x, y"]),
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_a_row_of_the_right_width_is_read_in_spite_of_a_quote_out_of_place(case: str) -> None:
+    line, cells = MENDED[case]
+
+    cleaned = clean(f"n,t\n5,y\n{line}\n6,z\n7,w\n")
+
+    assert cleaned.rows == [["n", "t"], ["5", "y"], cells, ["6", "z"], ["7", "w"]]
+    assert cleaned.rejected == []
+    rule = cleaned.rule("quotes")
+    assert rule is not None
+    assert (rule.count, rule.samples[0].row, rule.samples[0].after) == (1, 3, " | ".join(cells))
+
+
+def test_a_quote_that_is_open_at_the_end_of_the_file_ends_there() -> None:
+    assert clean('n,t\n5,y\n6,"z\n').rows == [["n", "t"], ["5", "y"], ["6", "z"]]
+
+
 @pytest.mark.parametrize("position", [2, 500, 50_000, 99_999])
-def test_a_quote_that_is_never_closed_costs_its_own_row(position: int) -> None:
+def test_a_quote_that_is_never_closed_costs_no_row(position: int) -> None:
     lines = ["id,name,place,state", *(f"{number},name {number},Berlin,ok" for number in range(1, 100_001))]
     lines[position] = f'{position},"name {position},Berlin,ok'
 
     cleaned = clean("\n".join(lines) + "\n")
 
-    assert [row[0] for row in cleaned.rejected] == [str(position + 1)]
-    assert cleaned.report.rows.written == 99_999
+    assert cleaned.rejected == []
+    assert cleaned.report.rows.written == 100_000
+    assert cleaned.rows[position] == [str(position), f'"name {position}', "Berlin", "ok"]
 
 
-def test_a_stray_quote_early_in_a_large_file_hides_nothing_of_it() -> None:
-    lines = ["1,Ann,3.5", '2,"Bob,4.5', *(f"{number},Cy,{number}.5" for number in range(60_000))]
+def test_a_quote_that_is_never_closed_costs_its_own_row() -> None:
+    lines = ["id,name,place,state", *(f"{number},name {number},Berlin,ok" for number in range(1, 1001))]
+    lines[500] = '500,"name 500,Berlin'
 
     cleaned = clean("\n".join(lines) + "\n")
 
-    assert cleaned.rejected == [["2", "has a quote that is never closed", "2", '"Bob', "4.5"]]
+    assert [row[0] for row in cleaned.rejected] == ["501"]
+    assert cleaned.report.rows.written == 999
+
+
+def test_a_stray_quote_early_in_a_large_file_hides_nothing_of_it() -> None:
+    lines = ["1,Ann,3.5", '2,"Bob', *(f"{number},Cy,{number}.5" for number in range(60_000))]
+
+    cleaned = clean("\n".join(lines) + "\n")
+
+    assert cleaned.rejected == [["2", "has a quote that is never closed", "2", '"Bob']]
     assert cleaned.report.header_row == 0
     assert cleaned.report.rows.written == 60_001
 
 
 def test_two_stray_quotes_cost_two_rows_and_not_those_between() -> None:
     lines = ["id,name,place", *(f"{number},name,Berlin" for number in range(1, 1001))]
-    lines[10] = '10,"name,Berlin'
+    lines[10] = '10,"name'
     lines[900] = '900,name","Berlin"'
 
     cleaned = clean("\n".join(lines) + "\n")
