@@ -26,7 +26,7 @@ from storage.durable import hash_file, sync_directory
 from storage.errors import FileMissing, StorageFull
 from storage.files import JOURNALS, Artifact, Entry, FileRef, Journal, Standing
 from storage.incoming import Incoming, collect
-from storage.receiver import Receiver
+from storage.receiver import Batches, Receiver
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\Z")
 _KEY = re.compile(r"[A-Za-z0-9_-]{2}/[A-Za-z0-9_-]{22}/(input|results-\d{1,9}/\d{1,4})\Z")
@@ -47,6 +47,7 @@ class LocalStorage:
         self.reserve_bytes = reserve_bytes
         self._temporary = root / "tmp"
         self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._batches = Batches()
         self._incoming = Incoming(self._temporary)
 
     def receive(self, job_id: str, *, expected: int = 0) -> Receiver:
@@ -66,6 +67,7 @@ class LocalStorage:
             temporary=self._incoming.place(token),
             final=self._home(token),
             check_room=self.check_room,
+            batches=self._batches,
         )
 
     def path(self, ref: FileRef | Artifact) -> Path:

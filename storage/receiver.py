@@ -17,7 +17,28 @@ from storage.errors import refusing_when_full
 from storage.files import JOURNALS, FileRef, Journal, Standing
 
 BATCH = 2 << 20  # bytes handed to a thread at a time
+MOST_BATCHES = 64 << 20  # bytes of all receivers together
 _CHECK_ROOM_EVERY = 64 << 20  # bytes
+
+
+class Batches:
+    """What all receivers hold in memory together.
+
+    Attributes:
+        size: bytes.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    @property
+    def are_too_large(self) -> bool:
+        """Whether there is no room for batches now: what comes must be written as it comes."""
+        return self.size > MOST_BATCHES
+
+    def let_go(self, size: int) -> None:
+        """So many bytes are held no longer."""
+        self.size -= size
 
 
 class Receiver:
@@ -34,8 +55,10 @@ class Receiver:
         temporary: Path,
         final: Path,
         check_room: Callable[[int], None],
+        batches: "Batches",
     ) -> None:
         self.size = 0
+        self._batches = batches
         self._root = root
         self._temporary = temporary
         self._final = final
@@ -57,8 +80,9 @@ class Receiver:
         """
         self._pending.append(data)
         self._pending_size += len(data)
+        self._batches.size += len(data)
         self.size += len(data)
-        if self._pending_size >= BATCH:
+        if self._pending_size >= BATCH or self._batches.are_too_large:
             await self._pass_on()
 
     async def close(self) -> None:
@@ -101,14 +125,18 @@ class Receiver:
             await asyncio.wait([self._writing])
             self._writing.exception()
             self._writing = None
+        self._batches.let_go(self._pending_size)
+        self._pending, self._pending_size = [], 0
         await self._in_thread(self._remove)
 
     async def _pass_on(self) -> None:
         await self._settle()
         if not self._pending:
             return
-        batch, self._pending, self._pending_size = self._pending, [], 0
+        batch, self._pending = self._pending, []
+        size, self._pending_size = self._pending_size, 0
         self._writing = asyncio.get_running_loop().run_in_executor(None, self._write_batch, batch)
+        self._writing.add_done_callback(lambda _: self._batches.let_go(size))
 
     async def _in_thread(self, work: Callable[..., None], *args: object) -> None:
         await self._settle()

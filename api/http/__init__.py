@@ -3,6 +3,7 @@
 from api.http import problems, protocol
 from api.http.addresses import client_at, is_in
 from api.http.connections import Connections, make_room_for
+from api.http.memory import Memory
 from api.http.names import check_name, content_disposition, extension
 from api.http.parameters import (
     check_not_encoded,
@@ -41,6 +42,7 @@ from api.http.problems import (
     RESULT_NOT_READY,
     SIGN_IN,
     TOKEN_UNKNOWN,
+    TOO_BUSY,
     TOO_MANY_CONNECTIONS,
     TOO_SLOW,
     UNKNOWN_KIND,
@@ -84,6 +86,7 @@ __all__ = [
     "RESULT_NOT_READY",
     "SIGN_IN",
     "TOKEN_UNKNOWN",
+    "TOO_BUSY",
     "TOO_MANY_CONNECTIONS",
     "TOO_SLOW",
     "UNKNOWN_KIND",
@@ -93,6 +96,7 @@ __all__ = [
     "WRONG_OPTION",
     "Connections",
     "GuardedProtocol",
+    "Memory",
     "Problem",
     "ProblemType",
     "check_name",

@@ -238,6 +238,9 @@ QUEUE_UNAVAILABLE = ProblemType(
     "The queue cannot be reached just now",
     "Nothing is lost. Try again after the time in Retry-After.",
 )
+TOO_BUSY = ProblemType(
+    "too-busy", 503, "The service has too many requests to hold them all", "Try again in a moment."
+)
 TOO_MANY_CONNECTIONS = ProblemType(
     "too-many-connections",
     503,

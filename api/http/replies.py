@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from api.http.memory import Memory
 from api.http.parameters import check_not_encoded
 from api.http.problems import FIELD_TOO_LARGE, UPLOAD_INCOMPLETE, Problem
 
@@ -29,21 +30,24 @@ def reply(
     )
 
 
-async def read_body(request: Request, *, limit: int = MAX_BODY_BYTES) -> bytes:
+async def read_body(request: Request, memory: Memory, *, limit: int = MAX_BODY_BYTES) -> bytes:
     """Read a small body.
 
     Raises:
-        Problem: it is larger than `limit` bytes, compressed, or was cut.
+        Problem: it is larger than `limit` bytes, compressed, or was cut, or all that are being read are too
+            large.
     """
     check_not_encoded(request)
     body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise Problem(FIELD_TOO_LARGE, f"At most {limit} bytes are read here.")
-    except ClientDisconnect as error:
-        raise Problem(UPLOAD_INCOMPLETE) from error
+    with memory.share() as take:
+        try:
+            async for chunk in request.stream():
+                take(len(chunk))
+                body += chunk
+                if len(body) > limit:
+                    raise Problem(FIELD_TOO_LARGE, f"At most {limit} bytes are read here.")
+        except ClientDisconnect as error:
+            raise Problem(UPLOAD_INCOMPLETE) from error
     return bytes(body)
 
 

@@ -17,7 +17,7 @@ from api.shown import artifacts_of
 from queuecore import State
 from storage import Artifact, FileMissing
 
-_BLOCK = 512 << 10  # bytes read at a time
+_BLOCK = 128 << 10  # bytes read at a time: two of them are in memory while a slow client reads
 _LONGEST_RANGE = 80  # characters of one range
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*\Z")
 

@@ -54,7 +54,7 @@ async def create_job(request: Request, caller: Caller) -> Response:
     """POST /api/jobs"""
     service = service_of(request)
     key = read_idempotency_key(request)
-    wanted = await _read_new_job(request)
+    wanted = await _read_new_job(request, service)
     kind = service.kinds.get(wanted.kind)
     if kind.file is not None and kind.file.required:
         raise Problem(FILE_NEEDED, argument=kind.file.parameter)
@@ -161,11 +161,11 @@ async def _show(service: Service, job_id: str, *, status: int) -> Response:
     return reply(view_job(job, service.kinds, position=position), status=status, headers=headers)
 
 
-async def _read_new_job(request: Request) -> NewJob:
+async def _read_new_job(request: Request, service: Service) -> NewJob:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(CONTENT_TYPE_NOT_ACCEPTED)
-    body = await read_body(request)
+    body = await read_body(request, service.memory)
     try:
         wanted: NewJob = decode_json(body, NewJob)
     except ValueError as error:

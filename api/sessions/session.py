@@ -45,8 +45,9 @@ async def show_session(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """POST /api/session"""
-    authority = service_of(request).authority
-    body = await read_body(request, limit=4096)
+    service = service_of(request)
+    authority = service.authority
+    body = await read_body(request, service.memory, limit=4096)
     try:
         wanted: SignIn = decode_json(body, SignIn)
     except ValueError as error:

@@ -15,6 +15,7 @@ from storage import Receiver
 
 LONGEST_CONTENT_TYPE = 1_000  # characters, of a form's
 MAX_FIELD_BYTES = 64 << 10
+MAX_FIELDS_BYTES = 512 << 10  # all fields of a form that are no files
 MAX_PARTS = 200
 
 
@@ -61,6 +62,7 @@ async def read_form(
     *,
     open_file: Callable[[str, str | None, Form], Awaitable[Receiver]],
     took: Callable[[Receiver], None],
+    hold: Callable[[int], None],
 ) -> Form:
     """Read a form to its end.
 
@@ -70,14 +72,16 @@ async def read_form(
         open_file: called at the beginning of each file with the name of its field, the name of the file and
             the form so far; gives what takes the file. It may refuse.
         took: called after each piece that a receiver took; it may refuse.
+        hold: called with the bytes that are about to be kept in memory; it may refuse.
 
     Raises:
-        Problem: the form cannot be read, a field is too large, or the body was cut.
+        Problem: the form cannot be read, its fields are too large, or the body was cut.
     """
     form = Form([], [])
     reader = _Reader(boundary)
     field: str | None = None
     text = bytearray()
+    kept = 0
     receiver: Receiver | None = None
     async for chunk in stream:
         for event in reader.feed(chunk):
@@ -93,9 +97,15 @@ async def read_form(
                     await receiver.write(event.data)
                     took(receiver)
                 case "data":
+                    hold(len(event.data))
                     text += event.data
+                    kept += len(event.data)
                     if len(text) > MAX_FIELD_BYTES:
                         raise Problem(FIELD_TOO_LARGE, f"{field} has more than {MAX_FIELD_BYTES} bytes.")
+                    if kept > MAX_FIELDS_BYTES:
+                        raise Problem(
+                            FIELD_TOO_LARGE, f"All fields together have more than {MAX_FIELDS_BYTES} bytes."
+                        )
                 case "end" if receiver is None and field is not None:
                     form.fields.append((field, _decode(bytes(text), f"The value of {field}")))
                 case "end" if receiver is not None:

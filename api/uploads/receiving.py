@@ -79,11 +79,17 @@ class Upload:
         self._asked = False  # the queue, which has not said no
         self._limit = service.settings.http.max_upload_bytes
 
-    async def receive_form(self, request: Request, boundary: bytes) -> tuple[Kind, dict[str, Any]]:
+    async def receive_form(
+        self, request: Request, boundary: bytes, hold: Callable[[int], None]
+    ) -> tuple[Kind, dict[str, Any]]:
         """Take everything of a form; returns what is to be done with its files."""
         query = request.query_params.multi_items()
         form = await read_form(
-            request.stream(), boundary, open_file=self._open_part(dict(query)), took=self._check_size
+            request.stream(),
+            boundary,
+            open_file=self._open_part(dict(query)),
+            took=self._check_size,
+            hold=hold,
         )
         fields = [*query, *form.fields]
         for part, incoming in zip(form.files, list(self._incoming), strict=True):
@@ -261,17 +267,19 @@ async def upload(request: Request, caller: Caller) -> Response:
     _check_announced(request, service.settings.http.max_upload_bytes, is_form=boundary is not None)
     # Asked before the body is read: nobody should send a gigabyte to be told that the queue is away.
     await service.queue.inspector.figures.ping()
-    with claim_key(service, caller, key):
-        submitted = await _receive(request, Upload(service, caller, key), boundary)
+    with claim_key(service, caller, key), service.memory.share() as hold:
+        submitted = await _receive(request, Upload(service, caller, key), boundary, hold)
     if len(submitted) == 1:
         return await answer_accepted(request, submitted[0].id, replayed=not submitted[0].created)
     return await _answer_several(service, submitted)
 
 
-async def _receive(request: Request, upload: Upload, boundary: bytes | None) -> list[Submitted]:
+async def _receive(
+    request: Request, upload: Upload, boundary: bytes | None, hold: Callable[[int], None]
+) -> list[Submitted]:
     try:
         if boundary is not None:
-            kind, options = await upload.receive_form(request, boundary)
+            kind, options = await upload.receive_form(request, boundary, hold)
         else:
             kind, options = await upload.receive_body(request)
         return await upload.enqueue(kind, options)

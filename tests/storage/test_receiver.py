@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from queuecore.model import new_token
 from storage import FileRef, Journal, LocalStorage, StorageFull
+from storage import receiver as receiving
 
 JOB = "main." + "a" * 22
 
@@ -157,6 +159,23 @@ async def test_a_file_that_has_come_is_not_held_open(storage: LocalStorage) -> N
     for receiver in receivers:
         assert (await receiver.finish("x")).size == 2 << 20
         await receiver.abort()
+
+
+async def test_many_slow_uploads_hold_no_more_than_a_few_batches(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "MOST_BATCHES", 1 << 20)
+    receivers = [storage.receive(new_token()) for _ in range(20)]
+    for receiver in receivers:
+        for _ in range(10):
+            await receiver.write(b"x" * 65_536)
+
+    assert storage._batches.size <= (1 << 20) + 20 * 65_536
+    for receiver in receivers[:10]:
+        assert (await receiver.finish("x")).size == 655_360
+    for receiver in receivers:
+        await receiver.abort()
+    assert storage._batches.size == 0
 
 
 async def test_the_event_loop_turns_while_a_large_file_is_written(storage: LocalStorage) -> None:

@@ -69,6 +69,11 @@ BAD: dict[str, tuple[Send, int, str]] = {
     "only an extension": (form(name=".csv"), 415, "file-type-not-accepted"),
     "a field of 1 MB": (form(note="x" * 1_000_000), 413, "field-too-large"),
     "a field of 100 kB": (form(note="x" * 100_000), 413, "field-too-large"),
+    "fields that are too large together": (
+        form(**{f"note{number}": "x" * 60_000 for number in range(10)}),
+        413,
+        "field-too-large",
+    ),
     "too many fields": (
         lambda client: client.post("/api/upload", files=[("a", (None, "b"))] * 1000),
         413,

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from api.http import Memory
 from api.uploads import journal
 from api.uploads import receiving as uploads
 from api.uploads.journal import reconcile
@@ -17,6 +18,7 @@ from queuecore import JobRequest, Submitted
 from tests.api.site import CSV, Site, until
 
 RAW = "/api/upload?name=data.csv&kind=rows.count"
+FILES = {"file": ("data.csv", CSV)}
 
 
 async def test_a_form_makes_a_job_with_its_file_kind_and_options(site: Site) -> None:
@@ -365,3 +367,46 @@ class TestSeveralFiles:
         assert await reconcile(site.service) == []
 
         assert (site.files(), await site.jobs()) == ([], 0)
+
+
+def unfinished_form(size: int) -> AsyncIterator[bytes]:
+    """A form whose second field does not end."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nrows.count\r\n'
+        yield b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + b"x" * size
+        await asyncio.Event().wait()
+
+    return body()
+
+
+async def unfinished_json() -> AsyncIterator[bytes]:
+    yield b'{"kind": "' + b"x" * 50_000
+    await asyncio.Event().wait()
+
+
+async def test_unfinished_requests_together_hold_no_more_than_their_memory(site: Site) -> None:
+    site.service.memory = Memory(160_000)
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    unfinished = [
+        site.client.post("/api/upload", content=unfinished_form(50_000), headers=form),
+        site.client.post("/api/upload", content=unfinished_form(50_000), headers=form),
+        site.client.post(
+            "/api/jobs", content=unfinished_json(), headers={"content-type": "application/json"}
+        ),
+    ]
+    tasks = [asyncio.create_task(request) for request in unfinished]
+    await until("all are held", lambda: site.service.memory._left < 10_000)
+
+    refused = [
+        await site.client.post("/api/upload", files=FILES, data={"kind": "rows.count", "x": "y" * 20_000}),
+        await site.client.post("/api/jobs", json={"kind": "x" * 20_000}),
+    ]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+    assert [answer.status_code for answer in refused] == [503, 503]
+    assert {answer.json()["type"] for answer in refused} == {"/problems/too-busy"}
+    assert site.service.memory._left == 160_000
+    assert (await site.client.post("/api/upload", files=FILES, data={"kind": "rows.count"})).is_success
