@@ -160,10 +160,16 @@ def logging_as_it_was() -> Iterator[None]:
     for name in ("queuecore.test", "queuecore", "worker"):
         logging.getLogger(name)
     root = logging.getLogger()
-    found = [each for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
-    before = [(each, each.handlers[:], each.level, each.propagate, each.disabled) for each in [root, *found]]
+
+    def all_loggers() -> list[logging.Logger]:
+        named = list(root.manager.loggerDict.values())
+        return [root, *(each for each in named if isinstance(each, logging.Logger))]
+
+    before = {each: (each.handlers[:], each.level, each.propagate, each.disabled) for each in all_loggers()}
     yield
-    for logger, handlers, level, propagate, disabled in before:
+    for logger in all_loggers():
+        # One that came with the test is left as new.
+        handlers, level, propagate, disabled = before.get(logger, ([], logging.NOTSET, True, False))
         logger.handlers[:] = handlers
         logger.setLevel(level)
         logger.propagate, logger.disabled = propagate, disabled

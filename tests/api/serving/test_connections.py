@@ -215,7 +215,7 @@ class TestBounds:
 
         assert (answers, other) == ([BUSY] * 5, (200, ""))
         said = [record for record in caplog.records if record.message == "connections.refused"]
-        assert [record.event_fields["client"] for record in said] == ["127.0.0.2"]  # type: ignore[attr-defined]
+        assert [record.queuecore_fields["client"] for record in said] == ["127.0.0.2"]  # type: ignore[attr-defined]
 
     async def test_a_connection_that_waits_makes_room_for_one_of_the_same_client(
         self, served: Served
