@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     log.configure(level=options.log_level, format=options.log_format)
     try:
-        Registry.load(options.handlers)
+        with log.Caretaker():
+            Registry.load(options.handlers)
     except HandlerError as error:
         log.event(logger, logging.DEBUG, "handlers.refused", exc_info=error.__cause__)
         print(error, file=sys.stderr)

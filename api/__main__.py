@@ -39,7 +39,8 @@ def main() -> int:
         return config.reload(old, options.config, overrides=overrides)
 
     try:
-        app = create_app(settings)
+        with log.Caretaker():
+            app = create_app(settings)
     except HandlerError as error:
         print(error, file=sys.stderr)
         return 2

@@ -60,19 +60,19 @@ def _(rows: int, columns: int) -> Callable[[], object]:
 @measure("find_layout")
 def _(rows: int, columns: int) -> Callable[[], object]:
     content = text(rows, columns, "7")
-    return lambda: find_layout(content, complete=True)
+    return lambda: find_layout(content, complete=True, options=CleaningOptions())
 
 
 @measure("find_layout, empty names at the end")
 def _(rows: int, columns: int) -> Callable[[], object]:
     content = "a,b" + "," * columns + "\n" + "1,2\n" * rows
-    return lambda: find_layout(content, complete=True)
+    return lambda: find_layout(content, complete=True, options=CleaningOptions())
 
 
 @measure("find_layout, quotes inside cells")
 def _(rows: int, columns: int) -> Callable[[], object]:
     content = text(rows, columns, 'x"y')
-    return lambda: find_layout(content, complete=True)
+    return lambda: find_layout(content, complete=True, options=CleaningOptions())
 
 
 @measure("cut plain rows")

@@ -7,6 +7,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,6 +185,11 @@ def check_together(settings: Settings) -> Iterator[tuple[str, str]]:
             f"is {worker.stall_timeout:g}s, but must be longer than worker.heartbeat_ttl "
             f"({worker.heartbeat_ttl:g}s)",
         )
+    for network in settings.http.trusted_proxies:
+        try:
+            ip_network(network, strict=False)
+        except ValueError as error:
+            yield "http.trusted_proxies", f"names what is neither an address nor a network: {error}"
     tokens = settings.auth.tokens
     if tokens and not settings.auth.required:
         yield (

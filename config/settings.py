@@ -81,6 +81,37 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
             live=True,
         ),
     ] = KIB
+    max_connections: Annotated[
+        int,
+        Option(
+            "Connections that one API process holds at one time; fewer where the system allows it fewer open "
+            "files, which is said at the start. At the bound the one that has waited longest for its next "
+            "request makes room; while all are at work, new ones are refused with 503.",
+            at_least=1,
+            at_most=1_000_000,
+        ),
+    ] = 1000
+    max_connections_per_client: Annotated[
+        int,
+        Option(
+            "The same for one client: an address, or in IPv6 a network of 64 bits. Behind trusted proxies "
+            "the requests of a client that are under way are counted instead.",
+            at_least=1,
+            at_most=1_000_000,
+            live=True,
+        ),
+    ] = 200
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Option(
+            "Addresses and networks of proxies in front of the API. What they say of a client in "
+            "`X-Forwarded-For` and `X-Forwarded-Proto` is believed, and no bound for one client holds for "
+            "themselves. The bounds for one client need it behind a proxy on another machine: without it, "
+            "the proxy is the one client.",
+            pattern=r"[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?",
+            pattern_text="addresses or networks such as 10.0.0.5, 10.1.0.0/16 or fd00::/8",
+        ),
+    ] = ("127.0.0.1", "::1")
     max_wait: Annotated[
         float,
         Option(

@@ -7,15 +7,17 @@ from msgspec import Meta
 
 import storage
 from handlers.cleaning import (
+    DELIMITERS,
     CleaningError,
     CleaningOptions,
     CleaningReport,
     DateOrder,
     DecimalSign,
-    DelimiterName,
     EncodingName,
+    EscapeChoice,
     HeaderChoice,
     OutputFormat,
+    QuoteChoice,
     StepProgress,
     clean_file,
 )
@@ -53,6 +55,7 @@ def clean(
     *,
     output: Annotated[
         OutputFormat,
+        QuoteChoice,
         Meta(
             title="Format of the result",
             description="The format of the file itself, or another one. CSV and TSV are written as UTF-8.",
@@ -126,14 +129,35 @@ def clean(
     ] = "auto",
     encoding: Annotated[
         EncodingName,
+        EscapeChoice,
         Meta(
             title="Encoding of a text file",
             description="“auto” finds it. Choose one if letters come out wrong.",
         ),
     ] = "auto",
     delimiter: Annotated[
-        DelimiterName,
-        Meta(title="Delimiter of a text file", description="“auto” finds it."),
+        str,
+        Meta(
+            title="Delimiter of a text file",
+            description="“auto” finds it. Else comma, semicolon, tab, pipe, space, colon, hash, fixed width, "
+            "none, or the characters themselves.",
+            max_length=40,
+            examples=["auto", *DELIMITERS],
+        ),
+    ] = "auto",
+    quote: Annotated[
+        QuoteChoice,
+        Meta(
+            title="Quotes of a text file",
+            description="What stands around cells that hold a delimiter. “auto” finds it.",
+        ),
+    ] = "auto",
+    escape: Annotated[
+        EscapeChoice,
+        Meta(
+            title="Quotes inside quotes",
+            description="How a quote is written in a cell in quotes: twice, or after a backslash.",
+        ),
     ] = "auto",
     sheet: Annotated[
         str,
@@ -161,6 +185,8 @@ def clean(
         output=output,
         encoding=encoding,
         delimiter=delimiter,
+        quote=quote,
+        escape=escape,
         sheet=sheet,
         first_row_is_header=first_row_is_header,
         drop_duplicates=drop_duplicates,

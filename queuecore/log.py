@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from math import isfinite
 from time import gmtime, strftime
+from types import TracebackType
 from typing import Any, Final, Literal, TextIO
 
 import msgspec
@@ -25,13 +27,15 @@ _JSON_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(127, 160), 0x2028, 0
 _NEEDS_QUOTES = frozenset(' "=')
 _LARGEST = 2**53  # whole number that all readers of JSON understand
 # What every record has; the rest was given as `extra`.
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "event_fields"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_FIELDS = "queuecore_fields"
+_ALWAYS = frozenset({"time", "level", "event", "traceback"})  # in each line of JSON
 
 
 def configure(
     *, level: str = "INFO", format: Format = "text", stream: TextIO | None = None
 ) -> logging.Handler:
-    """Send this process's log to standard error. Returns what writes it.
+    """Send this process's log to standard error, or another way than so far. Returns what writes it.
 
     Args:
         level: the lowest level that is written: DEBUG also tells of each completed job.
@@ -41,9 +45,58 @@ def configure(
     output = logging.StreamHandler(stream or sys.stderr)
     output.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
     root = logging.getLogger()
-    root.handlers[:] = [output]
-    root.setLevel(level)
+    places = [each for each in (root, *_loggers()) if any(map(_is_ours, each.handlers))]
+    if not places:
+        root.handlers.clear()
+    for place in places or [root]:
+        place.handlers[:] = [output, *(each for each in place.handlers if not _is_ours(each))]
+        place.setLevel(level)
     return output
+
+
+class Caretaker:
+    """Has those who log now go on doing so, to where they do, whatever is done to logging meanwhile.
+
+    Handlers' modules set up logging as if they were alone: Python's `dictConfig` disables, unless it is
+    told otherwise, every logger that there is. What a module says of `queuecore` by its name holds.
+    """
+
+    def __init__(self) -> None:
+        root = logging.getLogger()
+        self._outputs = root.handlers[:]
+        self._output_levels = [each.level for each in self._outputs]
+        self._level = root.level
+        self._disabled_below = root.manager.disable
+        self._enabled = [each for each in _loggers() if not each.disabled]
+        names = {each.name.partition(".")[0] for each in self._enabled}
+        self._tops = [logging.getLogger(name) for name in sorted(names)]
+
+    def __enter__(self) -> Caretaker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.put_back()
+
+    def put_back(self) -> None:
+        """Put back what keeps them from it; what others may have for themselves stays."""
+        root = logging.getLogger()
+        for logger in self._enabled:
+            logger.disabled = False
+        if root.manager.disable > self._disabled_below:
+            logging.disable(self._disabled_below)
+        for output, level in zip(self._outputs, self._output_levels, strict=True):
+            output.setLevel(level)
+        if root.level == self._level and all(each in root.handlers for each in self._outputs):
+            return
+        for top in self._tops:
+            # What it had from the root is its own now.
+            if top.level == logging.NOTSET:
+                top.setLevel(self._level)
+            if not top.handlers:
+                top.handlers[:] = self._outputs
+                top.propagate = False
 
 
 def event(
@@ -56,7 +109,7 @@ def event(
 ) -> None:
     """Write one event, with the traceback of `exc_info`; fields that are None are left out."""
     if logger.isEnabledFor(level):
-        logger.log(level, name, exc_info=exc_info, extra={"event_fields": fields})
+        logger.log(level, name, exc_info=exc_info, extra={_FIELDS: fields})
 
 
 class TextFormatter(logging.Formatter):
@@ -64,7 +117,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         parts = [_timestamp(record), f"{record.levelname:<7}", escape(_cut(record.getMessage()))]
-        parts += [f"{name}={_quote(value)}" for name, value in _fields(record).items()]
+        parts += [f"{escape(name)}={_quote(value)}" for name, value in _fields(record).items()]
         line = " ".join(parts)
         if record.exc_info:
             for each in shorten_traceback(self.formatException(record.exc_info)):
@@ -82,8 +135,8 @@ class JsonFormatter(logging.Formatter):
             "event": _encodable(_cut(record.getMessage())),
         }
         for name, value in _fields(record).items():
-            number = isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LARGEST)
-            entry[name] = value if number else _encodable(_cut(str(value)))
+            # Nobody's field takes the place of one that all lines have.
+            entry[f"{name}_" if name in _ALWAYS else _encodable(name)] = _plain(value)
         if record.exc_info:
             traceback = "\n".join(shorten_traceback(self.formatException(record.exc_info)))
             entry["traceback"] = _encodable(traceback)
@@ -131,6 +184,16 @@ def shorten_traceback(text: str) -> list[str]:
     return [_cut(line) for line in lines]
 
 
+def _loggers() -> list[logging.Logger]:
+    """All loggers that there are, but the root."""
+    found = logging.getLogger().manager.loggerDict.values()
+    return [each for each in found if isinstance(each, logging.Logger)]
+
+
+def _is_ours(output: logging.Handler) -> bool:
+    return isinstance(output.formatter, TextFormatter | JsonFormatter)
+
+
 def _cut(text: str) -> str:
     if len(text) <= LONGEST_TEXT:
         return text
@@ -143,13 +206,33 @@ def _encodable(text: str) -> str:
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields of an event of ours, and what others gave as `extra`."""
-    fields: dict[str, Any] = getattr(record, "event_fields", {})
-    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return {name: value for name, value in {**fields, **given}.items() if value is not None}
+    given = {str(name): value for name, value in vars(record).items() if name not in _STANDARD}
+    fields = given.pop(_FIELDS, None)
+    if isinstance(fields, dict):
+        return {name: value for name, value in fields.items() if value is not None} | given
+    return given
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON keeps it: numbers that all readers understand, else text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) <= _LARGEST:
+        return int(value)
+    if isinstance(value, float) and isfinite(value):
+        return float(value)
+    return _encodable(_cut(_text_of(value)))
+
+
+def _text_of(value: object) -> str:
+    try:
+        return str.__str__(str(value))
+    except Exception as error:  # a foreign object may fail at being shown
+        return f"(its text cannot be read: {type(error).__name__})"
 
 
 def _quote(value: object) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else escape(_cut(str(value)))
+    text = f"{value:.3f}" if isinstance(value, float) else escape(_cut(_text_of(value)))
     if not text or not _NEEDS_QUOTES.isdisjoint(text):
         return '"' + text.replace('"', '\\"') + '"'
     return text

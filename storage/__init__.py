@@ -8,7 +8,7 @@ import functools
 import config
 from storage.attempt import AttemptFiles
 from storage.errors import FileMissing, StorageError, StorageFull
-from storage.files import Artifact, Entry, FileRef, Journal
+from storage.files import Artifact, Entry, FileRef, Journal, Standing
 from storage.local import LocalStorage
 from storage.receiver import Receiver
 
@@ -21,6 +21,7 @@ __all__ = [
     "Journal",
     "LocalStorage",
     "Receiver",
+    "Standing",
     "StorageError",
     "StorageFull",
     "current",

@@ -1,5 +1,6 @@
 """What is said about files: the references that jobs carry, and the journal that is kept beside an upload."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -42,7 +43,8 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
         file: the file itself.
         owner: whose job it is.
         received_ms: when it was received, UTC.
-        idempotency_key: the key of the request, scoped as the queue gets it.
+        idempotency_key: the key of the request, scoped as the queue gets it; of several files of one request
+            the first has it.
         fingerprint: what the key stands for.
     """
 
@@ -60,6 +62,9 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
 # live: the job exists, or is to exist. held: somebody is deciding, and the queue has the last word:
 # where it knows the job the files stay, where it does not they go. bare: files of a job without an upload.
 Standing = Literal["live", "held", "bare"]
+
+# What the journal is called, by standing.
+JOURNALS: Mapping[Standing, str] = {"live": "upload.json", "held": "upload.held"}
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Files of jobs in a local directory.
 
-    <root>/tmp/<token>/            an upload that is being received; nobody refers to it
+    <root>/tmp/incoming-…/<token>/ an upload that a process receives; nobody refers to it
     <root>/ab/<token>/input        an uploaded file
     <root>/ab/<token>/upload.json  its journal; `upload.held` while somebody decides about the job
     <root>/ab/<token>/job          the job's id, where there is no journal
@@ -16,7 +16,6 @@ import os
 import re
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +24,12 @@ import msgspec
 from storage.attempt import AttemptFiles
 from storage.durable import hash_file, sync_directory
 from storage.errors import FileMissing, StorageFull
-from storage.files import Artifact, Entry, FileRef, Journal, Standing
-from storage.receiver import Receiver
+from storage.files import JOURNALS, Artifact, Entry, FileRef, Journal, Standing
+from storage.incoming import Incoming, collect
+from storage.receiver import Batches, Receiver
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\Z")
 _KEY = re.compile(r"[A-Za-z0-9_-]{2}/[A-Za-z0-9_-]{22}/(input|results-\d{1,9}/\d{1,4})\Z")
-_JOURNALS: tuple[tuple[str, Standing], ...] = (("upload.json", "live"), ("upload.held", "held"))
 
 RESERVE_BYTES = 64 << 20
 
@@ -48,6 +47,8 @@ class LocalStorage:
         self.reserve_bytes = reserve_bytes
         self._temporary = root / "tmp"
         self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._batches = Batches()
+        self._incoming = Incoming(self._temporary)
 
     def receive(self, job_id: str, *, expected: int = 0) -> Receiver:
         """Begin to take the file of a job.
@@ -63,9 +64,10 @@ class LocalStorage:
         token = _token_of(job_id)
         return Receiver(
             root=self.root,
-            temporary=self._temporary / token,
+            temporary=self._incoming.place(token),
             final=self._home(token),
             check_room=self.check_room,
+            batches=self._batches,
         )
 
     def path(self, ref: FileRef | Artifact) -> Path:
@@ -123,15 +125,15 @@ class LocalStorage:
 
     def hold(self, job_id: str) -> None:
         """Say that the job may be going: whether its files stay is now for the queue to say."""
-        self._rename_journal(job_id, "upload.json", "upload.held")
+        self._rename_journal(job_id, "live", "held")
 
     def release(self, job_id: str) -> None:
         """Take `hold` back: the job stays."""
-        self._rename_journal(job_id, "upload.held", "upload.json")
+        self._rename_journal(job_id, "held", "live")
 
     def is_live(self, job_id: str) -> bool:
         """Whether there is an upload of this job that nobody holds."""
-        return (self._home(_token_of(job_id)) / "upload.json").exists()
+        return (self._home(_token_of(job_id)) / JOURNALS["live"]).exists()
 
     def has_files(self, job_id: str) -> bool:
         """Whether there is anything of this job on disk."""
@@ -153,19 +155,14 @@ class LocalStorage:
                 yield entry.journal
 
     def collect(self, older_than: float) -> int:
-        """Remove what uploads and deletions left in the temporary directory when they were cut short.
+        """Remove what uploads and deletions left when they were cut short; never what an upload still writes.
 
         Args:
             older_than: seconds without any change.
 
         Returns: how many were removed.
         """
-        removed = 0
-        for leftover in self._temporary.iterdir():
-            if time.time() - _last_change(leftover) > older_than:
-                shutil.rmtree(leftover, ignore_errors=True)
-                removed += 1
-        return removed
+        return collect(self._temporary, older_than)
 
     def free_bytes(self) -> int:
         """Return how much room is left for files, in bytes; the reserve is not counted off."""
@@ -180,10 +177,10 @@ class LocalStorage:
     def _home(self, token: str) -> Path:
         return self.root / token[:2] / token
 
-    def _rename_journal(self, job_id: str, before: str, after: str) -> None:
+    def _rename_journal(self, job_id: str, before: Standing, after: Standing) -> None:
         home = self._home(_token_of(job_id))
         with contextlib.suppress(FileNotFoundError):
-            (home / before).rename(home / after)
+            (home / JOURNALS[before]).rename(home / JOURNALS[after])
             sync_directory(home)
 
 
@@ -197,8 +194,7 @@ def _token_of(job_id: str) -> str:
 def _read_entry(home: Path) -> Entry | None:
     try:
         changed_at = _last_change(home)
-        standing: Standing
-        for name, standing in _JOURNALS:
+        for standing, name in JOURNALS.items():
             if (home / name).exists():
                 journal = msgspec.json.decode((home / name).read_bytes(), type=Journal)
                 return Entry(job_id=journal.job_id, standing=standing, journal=journal, changed_at=changed_at)

@@ -14,10 +14,31 @@ import msgspec
 
 from storage.durable import make_directory, sync_directory, write_file
 from storage.errors import refusing_when_full
-from storage.files import FileRef, Journal
+from storage.files import JOURNALS, FileRef, Journal, Standing
 
 BATCH = 2 << 20  # bytes handed to a thread at a time
+MOST_BATCHES = 64 << 20  # bytes of all receivers together
 _CHECK_ROOM_EVERY = 64 << 20  # bytes
+
+
+class Batches:
+    """What all receivers hold in memory together.
+
+    Attributes:
+        size: bytes.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    @property
+    def are_too_large(self) -> bool:
+        """Whether there is no room for batches now: what comes must be written as it comes."""
+        return self.size > MOST_BATCHES
+
+    def let_go(self, size: int) -> None:
+        """So many bytes are held no longer."""
+        self.size -= size
 
 
 class Receiver:
@@ -34,8 +55,10 @@ class Receiver:
         temporary: Path,
         final: Path,
         check_room: Callable[[int], None],
+        batches: "Batches",
     ) -> None:
         self.size = 0
+        self._batches = batches
         self._root = root
         self._temporary = temporary
         self._final = final
@@ -46,6 +69,7 @@ class Receiver:
         self._writing: asyncio.Future[None] | None = None
         self._digest = hashlib.sha256()
         self._descriptor: int | None = None
+        self._closed = False
         self._finished: FileRef | None = None
 
     async def write(self, data: bytes) -> None:
@@ -56,9 +80,21 @@ class Receiver:
         """
         self._pending.append(data)
         self._pending_size += len(data)
+        self._batches.size += len(data)
         self.size += len(data)
-        if self._pending_size >= BATCH:
+        if self._pending_size >= BATCH or self._batches.are_too_large:
             await self._pass_on()
+
+    async def close(self) -> None:
+        """Make the content durable: all of it has come, and the file need not be open any longer.
+
+        Raises:
+            StorageFull: there is no room left.
+        """
+        if not self._closed:
+            await self._pass_on()
+            await self._in_thread(self._close_durably)
+            self._closed = True
 
     async def finish(self, name: str) -> FileRef:
         """Make the content durable and say what it is. The file has no final name yet.
@@ -69,18 +105,17 @@ class Receiver:
         Raises:
             StorageFull: there is no room left.
         """
-        await self._pass_on()
+        await self.close()
         if self._finished is None:
-            await self._in_thread(self._close_durably)
             key = (self._final / "input").relative_to(self._root)
             self._finished = FileRef(
                 name=name, size=self.size, sha256=self._digest.hexdigest(), key=key.as_posix()
             )
         return self._finished
 
-    async def commit(self, journal: Journal) -> FileRef:
+    async def commit(self, journal: Journal, standing: Standing = "live") -> FileRef:
         """Give the file and its journal their final place, both at once and durably."""
-        await self._in_thread(self._publish, msgspec.json.encode(journal))
+        await self._in_thread(self._publish, msgspec.json.encode(journal), JOURNALS[standing])
         return journal.file
 
     async def abort(self) -> None:
@@ -90,14 +125,18 @@ class Receiver:
             await asyncio.wait([self._writing])
             self._writing.exception()
             self._writing = None
+        self._batches.let_go(self._pending_size)
+        self._pending, self._pending_size = [], 0
         await self._in_thread(self._remove)
 
     async def _pass_on(self) -> None:
         await self._settle()
         if not self._pending:
             return
-        batch, self._pending, self._pending_size = self._pending, [], 0
+        batch, self._pending = self._pending, []
+        size, self._pending_size = self._pending_size, 0
         self._writing = asyncio.get_running_loop().run_in_executor(None, self._write_batch, batch)
+        self._writing.add_done_callback(lambda _: self._batches.let_go(size))
 
     async def _in_thread(self, work: Callable[..., None], *args: object) -> None:
         await self._settle()
@@ -143,9 +182,9 @@ class Receiver:
         os.close(self._descriptor)
         self._descriptor = None
 
-    def _publish(self, journal: bytes) -> None:
+    def _publish(self, journal: bytes, name: str) -> None:
         with refusing_when_full(self._root):
-            write_file(self._temporary / "upload.json", journal)
+            write_file(self._temporary / name, journal)
             sync_directory(self._temporary)
             make_directory(self._final.parent, below=self._root)
             self._temporary.rename(self._final)
@@ -155,7 +194,7 @@ class Receiver:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        for name in ("input", "upload.json"):
+        for name in ("input", *JOURNALS.values()):
             (self._temporary / name).unlink(missing_ok=True)
         if self._temporary.is_dir():
             self._temporary.rmdir()

@@ -45,9 +45,9 @@ class Signer:
             return None
         return base64.urlsafe_b64decode(signed + b"=" * (-len(signed) % 4))
 
-    def mark(self, text: str) -> str:
-        """Return a short mark that only this service can make of `text`."""
-        return self._signer("").get_signature(text.encode()).decode("ascii")[:12]
+    def mark(self, text: str, *, length: int = 12) -> str:
+        """Return a short mark, of at most 43 characters, that only this service can make of `text`."""
+        return self._signer("").get_signature(text.encode()).decode("ascii")[:length]
 
     def _signer(self, bound_to: str) -> TimestampSigner:
         salt = f"queuecore {self._purpose}\n{bound_to}".encode()

@@ -112,7 +112,13 @@ def _write(operation: Operation, method: str, path: str) -> dict[str, Any]:
 
 
 def _refusals(operation: Operation, method: str) -> dict[int, list[ProblemType]]:
-    types = [*operation.refusals, problems.INTERNAL]
+    types = [
+        *operation.refusals,
+        problems.BAD_REQUEST,
+        problems.BAD_PARAMETER,
+        problems.INTERNAL,
+        problems.TOO_MANY_CONNECTIONS,
+    ]
     if not operation.any_host:
         types.append(problems.WRONG_HOST)
     if not operation.open:

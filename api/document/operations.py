@@ -40,7 +40,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "limit": {
         "in": "query",
-        "description": "How many jobs at most.",
+        "description": "How many jobs at most; fewer where they have much in them.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 25},
     },
     "cursor": {
@@ -113,6 +113,7 @@ UPLOAD_REFUSALS = (
     problems.FILE_NAME_NOT_ALLOWED,
     problems.TOO_SLOW,
     problems.REQUEST_IN_PROGRESS,
+    problems.TOO_BUSY,
     problems.FILE_TOO_LARGE,
     problems.FIELD_TOO_LARGE,
     problems.FILE_TYPE_NOT_ACCEPTED,
@@ -171,10 +172,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         answers=ACCEPTED,
         refusals=(
             problems.BODY_NOT_JSON,
+            problems.CONTENT_ENCODING_NOT_ACCEPTED,
             problems.BAD_IDEMPOTENCY_KEY,
             problems.UPLOAD_INCOMPLETE,
             problems.TOO_SLOW,
             problems.REQUEST_IN_PROGRESS,
+            problems.TOO_BUSY,
             problems.FIELD_TOO_LARGE,
             problems.CONTENT_TYPE_NOT_ACCEPTED,
             problems.UNKNOWN_KIND,
@@ -226,9 +229,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals=(
             problems.TOKEN_UNKNOWN,
             problems.BODY_NOT_JSON,
+            problems.CONTENT_ENCODING_NOT_ACCEPTED,
             problems.FIELD_TOO_LARGE,
             problems.UPLOAD_INCOMPLETE,
             problems.TOO_SLOW,
+            problems.TOO_BUSY,
         ),
         open=True,
         asks_queue=False,

@@ -1,12 +1,23 @@
 """What HTTP is, and nothing of jobs: problems, replies, parameters, file names, the protocol's limits."""
 
 from api.http import problems, protocol
+from api.http.addresses import client_at, is_in
+from api.http.connections import Connections, make_room_for
+from api.http.memory import Memory
 from api.http.names import check_name, content_disposition, extension
-from api.http.parameters import read_header, read_idempotency_key, read_limit, read_preferred_wait, read_wait
+from api.http.parameters import (
+    check_not_encoded,
+    read_header,
+    read_idempotency_key,
+    read_limit,
+    read_preferred_wait,
+    read_wait,
+)
 from api.http.problems import (
     ARTIFACT_NOT_FOUND,
     BAD_CURSOR,
     BAD_PARAMETER,
+    BAD_REQUEST,
     BODY_NOT_JSON,
     CONTENT_ENCODING_NOT_ACCEPTED,
     CONTENT_TYPE_NOT_ACCEPTED,
@@ -31,6 +42,8 @@ from api.http.problems import (
     RESULT_NOT_READY,
     SIGN_IN,
     TOKEN_UNKNOWN,
+    TOO_BUSY,
+    TOO_MANY_CONNECTIONS,
     TOO_SLOW,
     UNKNOWN_KIND,
     UNKNOWN_OPTION,
@@ -42,12 +55,13 @@ from api.http.problems import (
     problem_response,
 )
 from api.http.protocol import GuardedProtocol
-from api.http.replies import read_body, reply
+from api.http.replies import decode_json, read_body, reply
 
 __all__ = [
     "ARTIFACT_NOT_FOUND",
     "BAD_CURSOR",
     "BAD_PARAMETER",
+    "BAD_REQUEST",
     "BODY_NOT_JSON",
     "CONTENT_ENCODING_NOT_ACCEPTED",
     "CONTENT_TYPE_NOT_ACCEPTED",
@@ -72,18 +86,27 @@ __all__ = [
     "RESULT_NOT_READY",
     "SIGN_IN",
     "TOKEN_UNKNOWN",
+    "TOO_BUSY",
+    "TOO_MANY_CONNECTIONS",
     "TOO_SLOW",
     "UNKNOWN_KIND",
     "UNKNOWN_OPTION",
     "UPLOAD_INCOMPLETE",
     "WRONG_HOST",
     "WRONG_OPTION",
+    "Connections",
     "GuardedProtocol",
+    "Memory",
     "Problem",
     "ProblemType",
     "check_name",
+    "check_not_encoded",
+    "client_at",
     "content_disposition",
+    "decode_json",
     "extension",
+    "is_in",
+    "make_room_for",
     "problem_response",
     "problems",
     "protocol",

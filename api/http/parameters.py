@@ -5,14 +5,14 @@ import re
 
 from starlette.requests import Request
 
-from api.http.problems import BAD_IDEMPOTENCY_KEY, BAD_PARAMETER, Problem
+from api.http.problems import BAD_IDEMPOTENCY_KEY, BAD_PARAMETER, CONTENT_ENCODING_NOT_ACCEPTED, Problem
 
 _KEY = re.compile(r"[\x20-\x7e]{1,200}\Z")
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 
 def read_header(request: Request, name: bytes) -> str | None:
-    """Read a header by its name in small letters; where there are several, the first.
+    """Read a header by its name in small letters; of several, the first.
 
     A poll has few headers, and `request.headers` costs as much as the poll's call of Redis.
     """
@@ -20,6 +20,18 @@ def read_header(request: Request, name: bytes) -> str | None:
         if given == name:
             return bytes(value).decode("latin-1")
     return None
+
+
+def check_not_encoded(request: Request) -> None:
+    """Refuse a body that is compressed or else not what it will be stored as.
+
+    Raises:
+        Problem: it has another Content-Encoding than `identity`, or a Transfer-Encoding besides `chunked`.
+    """
+    for header, plain in (("content-encoding", "identity"), ("transfer-encoding", "chunked")):
+        for codings in request.headers.getlist(header):
+            if any(coding.strip().lower() not in ("", plain) for coding in codings.split(",")):
+                raise Problem(CONTENT_ENCODING_NOT_ACCEPTED, f"{header} is {codings[:80]!r}.")
 
 
 def read_wait(request: Request, *, longest: float) -> float:

@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+MOST_DETAIL = 1_000  # characters: what was sent is not sent back in full length
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -52,9 +53,9 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
         **members: Any,
     ) -> None:
-        super().__init__(f"{type.name}: {detail or type.title}")
         self.type = type
-        self.detail = detail
+        self.detail = detail if len(detail) <= MOST_DETAIL else f"{detail[:MOST_DETAIL]} …"
+        super().__init__(f"{type.name}: {self.detail or type.title}")
         self.headers = dict(headers or {})
         self.members = members
 
@@ -177,7 +178,7 @@ CONTENT_TYPE_NOT_ACCEPTED = ProblemType(
     "content-type-not-accepted", 415, "The body has a type that is not taken here", "Send application/json."
 )
 CONTENT_ENCODING_NOT_ACCEPTED = ProblemType(
-    "content-encoding-not-accepted", 415, "The body is compressed", "Send the file as it is."
+    "content-encoding-not-accepted", 415, "The body is compressed", "Send it as it is."
 )
 RANGE_NOT_SATISFIABLE = ProblemType(
     "range-not-satisfiable", 416, "The file has no such range", "Content-Range gives its size."
@@ -236,6 +237,15 @@ QUEUE_UNAVAILABLE = ProblemType(
     503,
     "The queue cannot be reached just now",
     "Nothing is lost. Try again after the time in Retry-After.",
+)
+TOO_BUSY = ProblemType(
+    "too-busy", 503, "The service has too many requests to hold them all", "Try again in a moment."
+)
+TOO_MANY_CONNECTIONS = ProblemType(
+    "too-many-connections",
+    503,
+    "Too many connections are open",
+    "Try again in a moment, and keep fewer open at one time.",
 )
 NOT_READY = ProblemType("not-ready", 503, "The service is not ready", "Try again in a moment.")
 QUEUE_FULL = ProblemType(

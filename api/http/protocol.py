@@ -13,13 +13,19 @@ import termios
 from collections.abc import Callable
 from typing import Any
 
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.http.connections import Connections
+from api.http.problems import TOO_MANY_CONNECTIONS, Problem, problem_response
 
 HEADER_BYTES = 64 << 10
 HEADER_SECONDS = 10.0
 LINGER_SECONDS = 10.0
+REFUSED_SECONDS = 1.0  # for which a connection too many is listened to
 UNREAD_SECONDS = 30.0  # time in which an answer that waits for its reader must get on at the least rate
 
+_BUSY = Problem(TOO_MANY_CONNECTIONS, headers={"Retry-After": "5", "Connection": "close"})
 _TOO_LARGE = "The headers are larger than this service accepts."
 
 
@@ -27,11 +33,15 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection. Made by uvicorn.
 
     Args:
+        connections: the book of all.
         least_rate: says how many bytes a second of an answer a client must read, over `UNREAD_SECONDS`.
     """
 
-    def __init__(self, *arguments: Any, least_rate: Callable[[], int], **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, connections: Connections, least_rate: Callable[[], int], **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
+        self._book = connections
         self._least_rate = least_rate
         self._arrived = 0  # bytes since the headers began, or some more
         self._in_headers = True
@@ -45,9 +55,20 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._limit_time(HEADER_SECONDS)
+        if self._book.take(self, self.client[0] if self.client else ""):
+            self._limit_time(HEADER_SECONDS)
+        elif self._book.refuse(self):
+            self.transport.write(_as_bytes(problem_response(_BUSY)))
+            self._linger(REFUSED_SECONDS)
+        else:
+            self.transport.abort()
+
+    def leave(self) -> None:
+        """Close now: it waits for a request, and its place is needed."""
+        self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._book.drop(self)
         self._unlimit_time()
         self._unset_keepalive_if_required()
         self._unwatch_reader()
@@ -81,6 +102,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._headers_too_large = True
             raise ValueError("headers too large")  # ends the parsing, and comes back as send_400_response
         self._in_headers = False
+        self._book.work(self)
         self._unlimit_time()
         super().on_headers_complete()
         self.cycle.transport = HeadWithBody(self.transport, self.loop, end=self._end)
@@ -94,6 +116,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+            self._book.wait(self)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -101,8 +124,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self.server_state.total_requests += 1
             self.flow.resume_reading()
             return
-        if self._in_request and not self.pipeline and not self.transport.is_closing():
-            self._limit_time(LINGER_SECONDS)
+        if not self.pipeline and not self.transport.is_closing():
+            if self._in_request:
+                self._limit_time(LINGER_SECONDS)
+            else:
+                self._book.wait(self)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -111,7 +137,7 @@ class GuardedProtocol(HttpToolsProtocol):
         status, text = (431, _TOO_LARGE) if self._headers_too_large else (400, msg)
         head = "content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + (head % len(text)).encode() + text.encode())
-        self._linger()
+        self._linger(LINGER_SECONDS)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -135,11 +161,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def _end(self) -> None:
         """Close after the last answer."""
         if self._in_request and not self.transport.is_closing():
-            self._linger()
+            self._linger(LINGER_SECONDS)
         else:
             self._close()
 
-    def _linger(self) -> None:
+    def _linger(self, seconds: float) -> None:
         """Say that nothing more will come, and let the client finish.
 
         To close while something that it sent was not read would reset the connection, and so take back an
@@ -149,7 +175,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self.transport.write_eof()
         self.flow.resume_reading()
-        self._limit_time(LINGER_SECONDS)
+        self._limit_time(seconds)
 
     def _close(self) -> None:
         """Close when what was written has left, which a client that does not read cannot delay for ever."""
@@ -235,3 +261,9 @@ class HeadWithBody(asyncio.Transport):
         if self._head and not self._transport.is_closing():
             self._transport.write(self._head)
         self._head = b""
+
+
+def _as_bytes(response: Response) -> bytes:
+    """Write a whole answer as it goes over the connection."""
+    head = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
+    return STATUS_LINE[response.status_code] + head + b"\r\n" + bytes(response.body)

@@ -17,7 +17,8 @@ from api.shown import artifacts_of
 from queuecore import State
 from storage import Artifact, FileMissing
 
-_BLOCK = 512 << 10  # bytes read at a time
+_BLOCK = 128 << 10  # bytes read at a time: two of them are in memory while a slow client reads
+_LONGEST_RANGE = 80  # characters of one range
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*\Z")
 
 
@@ -90,7 +91,11 @@ def _wanted_part(request: Request, artifact: Artifact) -> tuple[int, int] | None
     """
     header = request.headers.get("range")
     condition = request.headers.get("if-range")
-    if header is None or (condition is not None and condition != f'"{artifact.sha256}"'):
+    if (
+        header is None
+        or len(header) > _LONGEST_RANGE
+        or (condition is not None and condition != f'"{artifact.sha256}"')
+    ):
         return None
     found = _RANGE.match(header)
     if found is None or found[1] == found[2] == "":

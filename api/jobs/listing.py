@@ -11,14 +11,16 @@ from starlette.responses import Response
 from api.access import Caller
 from api.http import BAD_CURSOR, BAD_PARAMETER, Problem, read_limit, reply
 from api.service import Service, service_of
-from api.shown import JobList, file_of, view_job
+from api.shown import JobList, JobView, file_of, view_job
 from queuecore import JobRecord, State
 from queuecore.store import Cursor
 
 DEFAULT_LIMIT = 25
 MOST = 200
 MOST_LOOKED_AT = 2_000  # jobs that one request goes through in search of those that match
-_BLOCK = 100
+MOST_BYTES = 1 << 20  # of the jobs on a page; the last one may go beyond
+LONGEST_SEARCH = 200  # characters
+_BLOCK = 25  # jobs read at once
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -53,25 +55,30 @@ async def list_jobs(request: Request, caller: Caller) -> Response:
     wanted = _read_filter(request)
     bound_to = f"{caller.owner}\n{caller.role}\n{msgspec.json.encode(wanted).decode()}"
     place = _read_cursor(service, request, bound_to)
-    found: list[JobRecord] = []
+    found: list[tuple[JobRecord, JobView]] = []
+    size = 0
     following: Place | None = None
     last: Place | None = None
     looked_at = 0
     async for job, here in _walk(service, caller, place):
-        if len(found) == limit or looked_at == MOST_LOOKED_AT:
+        if len(found) == limit or size >= MOST_BYTES or looked_at == MOST_LOOKED_AT:
             following = last
             break
         looked_at += 1
         last = here
         if wanted.takes(job):
-            found.append(job)
-    positions = await asyncio.gather(*(service.queue.inspector.jobs.position(job) for job in found))
-    items = [
-        view_job(job, service.kinds, position=position)
-        for job, position in zip(found, positions, strict=True)
-    ]
+            view = view_job(job, service.kinds)
+            size += len(msgspec.json.encode(view))
+            found.append((job, view))
+    items = await asyncio.gather(*(_with_position(service, job, view) for job, view in found))
     cursor = service.cursors.sign(msgspec.json.encode(following), bound_to=bound_to) if following else None
     return reply(JobList(items, cursor), headers=_next_link(request, cursor))
+
+
+async def _with_position(service: Service, job: JobRecord, view: JobView) -> JobView:
+    if job.state is not State.QUEUED:
+        return view
+    return msgspec.structs.replace(view, position=await service.queue.inspector.jobs.position(job))
 
 
 async def _walk(
@@ -121,7 +128,14 @@ def _read_filter(request: Request) -> Filter:
     if state and state not in set(State):
         known = ", ".join(State)
         raise Problem(BAD_PARAMETER, f"state={state[:40]!r} is not one of: {known}.", parameter="state")
-    return Filter(state, request.query_params.get("kind", ""), request.query_params.get("q", "").strip())
+    q = request.query_params.get("q", "").strip()
+    if len(q) > LONGEST_SEARCH:
+        raise Problem(
+            BAD_PARAMETER,
+            f"q has {len(q)} characters; at most {LONGEST_SEARCH} are looked for.",
+            parameter="q",
+        )
+    return Filter(state, request.query_params.get("kind", ""), q)
 
 
 def _read_cursor(service: Service, request: Request, bound_to: str) -> Place | None:

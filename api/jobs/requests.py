@@ -20,6 +20,7 @@ from api.http import (
     IDEMPOTENCY_KEY_REUSED,
     REQUEST_IN_PROGRESS,
     Problem,
+    decode_json,
     read_body,
     read_idempotency_key,
     read_preferred_wait,
@@ -53,7 +54,7 @@ async def create_job(request: Request, caller: Caller) -> Response:
     """POST /api/jobs"""
     service = service_of(request)
     key = read_idempotency_key(request)
-    wanted = await _read_new_job(request)
+    wanted = await _read_new_job(request, service)
     kind = service.kinds.get(wanted.kind)
     if kind.file is not None and kind.file.required:
         raise Problem(FILE_NEEDED, argument=kind.file.parameter)
@@ -160,11 +161,13 @@ async def _show(service: Service, job_id: str, *, status: int) -> Response:
     return reply(view_job(job, service.kinds, position=position), status=status, headers=headers)
 
 
-async def _read_new_job(request: Request) -> NewJob:
+async def _read_new_job(request: Request, service: Service) -> NewJob:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(CONTENT_TYPE_NOT_ACCEPTED)
+    body = await read_body(request, service.memory)
     try:
-        return msgspec.json.decode(await read_body(request), type=NewJob)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        wanted: NewJob = decode_json(body, NewJob)
+    except ValueError as error:
         raise Problem(BODY_NOT_JSON, f"{error}.") from error
+    return wanted

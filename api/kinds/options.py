@@ -8,14 +8,16 @@ from typing import Any
 
 import msgspec
 
-from api.http import UNKNOWN_OPTION, WRONG_OPTION, Problem
+from api.http import UNKNOWN_OPTION, WRONG_OPTION, Problem, decode_json
 from api.kinds.kinds import Kind
 from queuecore import InvalidArguments
 from storage import FileRef
 
+LONGEST_COMPARED = 80  # characters of a name for which a similar one is looked for
+
 _YES = frozenset({"true", "on", "yes", "1"})
 _NO = frozenset({"false", "off", "no", "0"})
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}\Z")
+_INTEGER = re.compile(r"([+-]?[0-9]{1,19})(?:\.0{1,19})?\Z")
 
 
 def read_options(kind: Kind, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -59,7 +61,8 @@ def check_arguments(kind: Kind, options: dict[str, Any], file: FileRef | None) -
 
 def _unknown(kind: Kind, name: str) -> Problem:
     known = sorted(kind.options)
-    close = difflib.get_close_matches(name, known, n=1)
+    # Comparing takes time with the length, and nobody mistypes so many letters.
+    close = difflib.get_close_matches(name, known, n=1) if len(name) <= LONGEST_COMPARED else []
     hint = f" Did you mean {close[0]}?" if close else ""
     shown = f" It has: {', '.join(known)}." if known else " It has none."
     return Problem(
@@ -128,9 +131,10 @@ def _read_bool(name: str, text: str) -> bool:
 
 
 def _read_integer(name: str, text: str) -> int:
-    if not _INTEGER.match(text.strip()):
+    found = _INTEGER.match(text.strip())
+    if found is None:
         raise _wrong(name, f"{text[:80]!r} is not a whole number")
-    return int(text)
+    return int(found[1])
 
 
 def _read_number(name: str, text: str) -> float:
@@ -145,8 +149,8 @@ def _read_number(name: str, text: str) -> float:
 
 def _read_json(name: str, text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+        return decode_json(text.encode(), Any)
+    except ValueError as error:
         raise _wrong(name, f"it must be JSON, and is not: {error}") from error
 
 

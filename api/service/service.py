@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 import config
 from api.access import Authority, Signer
+from api.http import Memory
 from api.kinds import Kinds
 from api.shown import Views
 from queuecore import Queue, Registry, Retention
@@ -28,7 +29,8 @@ class Service:
         kinds: what can be asked for.
         authority: who may ask.
         views: jobs as they are shown.
-        cursors, tags: signers of cursors and of entity tags.
+        cursors, tags, siblings: signers of cursors, entity tags, and ids of jobs that one request made.
+        memory: what requests hold while they come in.
         in_flight: owner and idempotency key of the requests that are being worked on.
         closing: set when the server is about to end.
     """
@@ -42,6 +44,8 @@ class Service:
         self.kinds = Kinds(registry)
         self.cursors = Signer(self._secret, "cursor")
         self.tags = Signer(self._secret, "entity tag")
+        self.memory = Memory()
+        self.siblings = Signer(self._secret, "sibling")
         self.in_flight: set[tuple[str, str]] = set()
         self.closing = asyncio.Event()
         self._waits: set[asyncio.Timeout] = set()

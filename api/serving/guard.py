@@ -7,14 +7,39 @@ import asyncio
 import functools
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
+from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http import CROSS_ORIGIN, TOO_SLOW, WRONG_HOST, Problem, problem_response
+from api.http import (
+    BAD_PARAMETER,
+    BAD_REQUEST,
+    CROSS_ORIGIN,
+    TOO_MANY_CONNECTIONS,
+    TOO_SLOW,
+    WRONG_HOST,
+    Problem,
+    client_at,
+    is_in,
+    problem_response,
+)
 from api.service import Service
 
+# Headers that a request has once: of two, each reader on the way may take another.
+SINGLE = frozenset(
+    {
+        b"authorization",
+        b"content-type",
+        b"idempotency-key",
+        b"if-range",
+        b"origin",
+        b"range",
+        b"sec-fetch-site",
+    }
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Probes name a machine by its address, or not at all.
 PROBED = frozenset({"/health", "/health/live", "/health/ready"})
@@ -46,6 +71,7 @@ class Guard:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
+        self._under_way: Counter[str] = Counter()  # requests, by client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,12 +80,35 @@ class Guard:
         send = _with_security_headers(send)
         try:
             _check(scope, local_only=self._is_local_only())
+            client = self._begin(scope)
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
             return
         if scope["method"] not in SAFE_METHODS:
             receive = PacedReceive(receive, self._service.settings.http.min_body_rate)
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._end(client)
+
+    def _begin(self, scope: Scope) -> str:
+        """Count a request that is under way, and refuse one too many of one client; returns the client.
+
+        Clients behind a proxy are told from each other by their requests, since the connections are the
+        proxy's. For all others the bound on connections decides earlier.
+        """
+        http = self._service.settings.http
+        address = scope["client"][0] if scope.get("client") else ""
+        client = "" if is_in(address, http.trusted_proxies) else client_at(address)
+        if client and self._under_way[client] >= http.max_connections_per_client:
+            raise Problem(TOO_MANY_CONNECTIONS, headers={"Retry-After": "5"})
+        self._under_way[client] += 1
+        return client
+
+    def _end(self, client: str) -> None:
+        self._under_way[client] -= 1
+        if not self._under_way[client]:
+            del self._under_way[client]
 
     def _is_local_only(self) -> bool:
         # Whoever needs no token and listens for this machine only must not be reached by a page that has
@@ -118,7 +167,12 @@ def is_local(host: str) -> bool:
 def _check(scope: Scope, *, local_only: bool) -> None:
     host = origin = site = ""
     hosts = 0
+    single: set[bytes] = set()
     for name, value in scope["headers"]:
+        if name in SINGLE:
+            if name in single:
+                raise Problem(BAD_REQUEST, f"It has {name.decode()} more than once.")
+            single.add(name)
         if name == b"host":
             host = value.decode("latin-1")
             hosts += 1
@@ -132,6 +186,16 @@ def _check(scope: Scope, *, local_only: bool) -> None:
             raise Problem(WRONG_HOST, f"{host[:100]!r} is not a name of this service.")
     if scope["method"] not in SAFE_METHODS and _is_foreign(site, origin, host):
         raise Problem(CROSS_ORIGIN)
+    if scope["query_string"]:
+        _check_query(scope["query_string"])
+
+
+def _check_query(query: bytes) -> None:
+    # Read later, what is not UTF-8 would quietly become U+FFFD.
+    try:
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        raise Problem(BAD_PARAMETER, "The address has something in it that is not UTF-8.") from None
 
 
 def _is_foreign(site: str, origin: str, host: str) -> bool:

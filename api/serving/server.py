@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 import config
-from api.http import GuardedProtocol
+from api.http import Connections, GuardedProtocol, make_room_for
 from api.service import Service
 from queuecore import log
 from queuecore.log import event
@@ -42,7 +42,9 @@ class ApiServer(uvicorn.Server):
     ) -> None:
         service: Service = app.state.service
         make_connection = functools.partial(
-            GuardedProtocol, least_rate=lambda: service.settings.http.min_body_rate
+            GuardedProtocol,
+            connections=_bound_connections(service),
+            least_rate=lambda: service.settings.http.min_body_rate,
         )
         super().__init__(
             uvicorn.Config(
@@ -55,6 +57,7 @@ class ApiServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                forwarded_allow_ips=list(service.settings.http.trusted_proxies),
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=GRACE,
             )
@@ -104,3 +107,23 @@ class ApiServer(uvicorn.Server):
             changed=", ".join(reloaded.live) or "nothing",
             needs_restart=", ".join(reloaded.restart) or "nothing",
         )
+
+
+def _bound_connections(service: Service) -> Connections:
+    """Say how many connections there may be, which fewer open files than needed make fewer."""
+    http = service.settings.http
+    most = make_room_for(http.max_connections)
+    level = logging.INFO if most == http.max_connections else logging.WARNING
+    event(
+        logger,
+        level,
+        "connections.bounded",
+        most=most,
+        most_of_client=http.max_connections_per_client,
+        because=None if level == logging.INFO else "the limit of open files (ulimit -n) allows no more",
+    )
+    return Connections(
+        most=most,
+        most_of_client=lambda: service.settings.http.max_connections_per_client,
+        proxies=http.trusted_proxies,
+    )

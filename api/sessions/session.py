@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import ANONYMOUS_SECONDS, SIGNED_IN_SECONDS, cookie_header
-from api.http import BODY_NOT_JSON, Problem, read_body, reply
+from api.http import BODY_NOT_JSON, Problem, decode_json, read_body, reply
 from api.service import service_of
 
 
@@ -45,11 +45,13 @@ async def show_session(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """POST /api/session"""
-    authority = service_of(request).authority
+    service = service_of(request)
+    authority = service.authority
+    body = await read_body(request, service.memory, limit=4096)
     try:
-        wanted = msgspec.json.decode(await read_body(request, limit=4096), type=SignIn)
-    except msgspec.DecodeError as error:
-        raise Problem(BODY_NOT_JSON, 'Here it is {"token": "…"}.') from error
+        wanted: SignIn = decode_json(body, SignIn)
+    except ValueError as error:
+        raise Problem(BODY_NOT_JSON, f'{error}. Here it is {{"token": "…"}}.') from error
     token = authority.check_token(wanted.token.strip())
     headers = {
         "Set-Cookie": cookie_header(request, authority.sign_in(token), seconds=SIGNED_IN_SECONDS),

@@ -13,7 +13,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.http import FIELD_TOO_LARGE, FILE_NAME_NOT_ALLOWED, FORM_UNREADABLE, UPLOAD_INCOMPLETE, Problem
 from storage import Receiver
 
+LONGEST_CONTENT_TYPE = 1_000  # characters, of a form's
 MAX_FIELD_BYTES = 64 << 10
+MAX_FIELDS_BYTES = 512 << 10  # all fields of a form that are no files
 MAX_PARTS = 200
 
 
@@ -41,8 +43,10 @@ def boundary_of(content_type: str) -> bytes | None:
     """Return the boundary of a multipart form; None where the content type is another one.
 
     Raises:
-        Problem: it is a form without a boundary.
+        Problem: it is a form without a boundary, or longer than any.
     """
+    if len(content_type) > LONGEST_CONTENT_TYPE:
+        raise Problem(FORM_UNREADABLE, "The Content-Type is too long.")
     media_type, parameters = parse_options_header(content_type)
     if media_type != b"multipart/form-data":
         return None
@@ -58,6 +62,7 @@ async def read_form(
     *,
     open_file: Callable[[str, str | None, Form], Awaitable[Receiver]],
     took: Callable[[Receiver], None],
+    hold: Callable[[int], None],
 ) -> Form:
     """Read a form to its end.
 
@@ -67,14 +72,16 @@ async def read_form(
         open_file: called at the beginning of each file with the name of its field, the name of the file and
             the form so far; gives what takes the file. It may refuse.
         took: called after each piece that a receiver took; it may refuse.
+        hold: called with the bytes that are about to be kept in memory; it may refuse.
 
     Raises:
-        Problem: the form cannot be read, a field is too large, or the body was cut.
+        Problem: the form cannot be read, its fields are too large, or the body was cut.
     """
     form = Form([], [])
     reader = _Reader(boundary)
     field: str | None = None
     text = bytearray()
+    kept = 0
     receiver: Receiver | None = None
     async for chunk in stream:
         for event in reader.feed(chunk):
@@ -90,12 +97,20 @@ async def read_form(
                     await receiver.write(event.data)
                     took(receiver)
                 case "data":
+                    hold(len(event.data))
                     text += event.data
+                    kept += len(event.data)
                     if len(text) > MAX_FIELD_BYTES:
                         raise Problem(FIELD_TOO_LARGE, f"{field} has more than {MAX_FIELD_BYTES} bytes.")
+                    if kept > MAX_FIELDS_BYTES:
+                        raise Problem(
+                            FIELD_TOO_LARGE, f"All fields together have more than {MAX_FIELDS_BYTES} bytes."
+                        )
                 case "end" if receiver is None and field is not None:
                     form.fields.append((field, _decode(bytes(text), f"The value of {field}")))
-                case "end":
+                case "end" if receiver is not None:
+                    # A form may have many files, and must not hold all of them open.
+                    await receiver.close()
                     receiver = None
     if not reader.ended:
         raise Problem(UPLOAD_INCOMPLETE, "The form has no closing boundary.")

@@ -8,6 +8,8 @@ import asyncio
 import logging
 import time
 
+import msgspec
+
 from api.service import Service
 from api.uploads.receiving import request_of
 from queuecore import BrokerUnavailable, IdempotencyConflict, JobNotFound, QueueError
@@ -20,7 +22,9 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 100  # jobs that are asked for together
 EVERY = 300.0  # seconds between two looks
 LOST_EVERY = 2.0  # seconds between two questions whether Redis has lost something, which has us look at once
-UNDECIDED_FOR = 60.0  # seconds that a held upload is left alone: a call to Redis may still be on its way
+# Seconds that a held upload is left alone: the others of its request may still be made durable, and a call to
+# Redis may be on its way.
+UNDECIDED_FOR = 600.0
 BARE_FOR = 3600.0  # seconds that files of a job without an upload are left alone
 ABANDONED_AFTER = 3600.0  # seconds without a byte after which an upload's temporary file is a leftover
 
@@ -100,8 +104,12 @@ async def _restore(service: Service, journal: Journal) -> bool:
     # asked, was not deleted but lost.
     if not await asyncio.to_thread(service.storage.is_live, journal.job_id):
         return False
+    request = request_of(journal)
+    if time.time() - journal.received_ms / 1000 > service.settings.jobs.idempotency_window:
+        # The key may be that of a later upload by now, which is another job.
+        request = msgspec.structs.replace(request, idempotency_key=None)
     try:
-        submitted = await service.queue.submit(request_of(journal))
+        submitted = await service.queue.submit(request)
     except BrokerUnavailable:
         raise
     except IdempotencyConflict:

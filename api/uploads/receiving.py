@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,7 +19,6 @@ from starlette.responses import Response
 from api.access import Caller
 from api.http import (
     BAD_PARAMETER,
-    CONTENT_ENCODING_NOT_ACCEPTED,
     FILE_EMPTY,
     FILE_MISSING,
     FILE_NAME_MISSING,
@@ -30,6 +30,7 @@ from api.http import (
     UPLOAD_INCOMPLETE,
     Problem,
     check_name,
+    check_not_encoded,
     read_idempotency_key,
     reply,
 )
@@ -38,10 +39,10 @@ from api.kinds import Kind, check_arguments, read_options
 from api.service import Service, service_of
 from api.shown import Accepted, view_job
 from api.uploads.form import Form, boundary_of, read_form
-from queuecore import BrokerUnavailable, IdempotencyConflict, JobRequest, Submitted
+from queuecore import BrokerUnavailable, IdempotencyConflict, JobRequest, QueueFull, Submitted
 from queuecore.log import event
-from queuecore.model import new_token
-from storage import FileRef, Journal, Receiver
+from queuecore.model import TOKEN_LENGTH, new_job_id, split_job_id
+from storage import FileRef, Journal, Receiver, Standing
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +53,16 @@ FORM_OVERHEAD_BYTES = 1 << 20  # what a form may have besides its files
 class Incoming(msgspec.Struct):
     """One file on its way in."""
 
-    token: str
+    job_id: str
     receiver: Receiver
     name: str = ""
-    job_id: str = ""
-    has_job: bool = False
 
 
 class Upload:
-    """One request: its files, its kind and its options.
+    """One request: its files, its kind and its options. All of its files become jobs, or none does.
+
+    The first file has the request's idempotency key, and the ids of the others follow from its id: so the
+    jobs of an earlier request with the same key are found without keys of our own beside those of users.
 
     Args:
         service: the service.
@@ -73,13 +75,21 @@ class Upload:
         self._caller = caller
         self._key = key
         self._incoming: list[Incoming] = []
+        self._first_id = new_job_id(service.queue.space)
+        self._asked = False  # the queue, which has not said no
         self._limit = service.settings.http.max_upload_bytes
 
-    async def receive_form(self, request: Request, boundary: bytes) -> tuple[Kind, dict[str, Any]]:
+    async def receive_form(
+        self, request: Request, boundary: bytes, hold: Callable[[int], None]
+    ) -> tuple[Kind, dict[str, Any]]:
         """Take everything of a form; returns what is to be done with its files."""
         query = request.query_params.multi_items()
         form = await read_form(
-            request.stream(), boundary, open_file=self._open_part(dict(query)), took=self._check_size
+            request.stream(),
+            boundary,
+            open_file=self._open_part(dict(query)),
+            took=self._check_size,
+            hold=hold,
         )
         fields = [*query, *form.fields]
         for part, incoming in zip(form.files, list(self._incoming), strict=True):
@@ -117,32 +127,36 @@ class Upload:
             self._check_type(kind, incoming.name)
             if incoming.receiver.size == 0:
                 raise Problem(FILE_EMPTY, f"{incoming.name} has no content.")
-            incoming.job_id = f"{self._service.queue.space}.{incoming.token}"
         files = [await incoming.receiver.finish(incoming.name) for incoming in self._incoming]
         fingerprint = _fingerprint(kind, options, files)
         journals = [
-            self._journal(incoming, kind, options, file, index, fingerprint)
-            for index, (incoming, file) in enumerate(zip(self._incoming, files, strict=True))
+            self._journal(incoming, kind, options, file, fingerprint)
+            for incoming, file in zip(self._incoming, files, strict=True)
         ]
+        # Should this process die among several, none of them is to stay alone: the queue's word decides.
+        standing: Standing = "live" if len(journals) == 1 else "held"
         for incoming, journal in zip(self._incoming, journals, strict=True):
-            await incoming.receiver.commit(journal)
-        submitted = []
-        for incoming, journal in zip(self._incoming, journals, strict=True):
-            submitted.append(await self._submit(journal))
-            incoming.has_job = True
-        return submitted
+            await incoming.receiver.commit(journal, standing)
+        first, *_ = await self._submit([request_of(journal) for journal in journals])
+        if first.id != self._first_id:
+            await self._in_storage(self._service.storage.delete)
+            return [
+                Submitted(self._sibling_of(first.id, index), created=False) for index in range(len(journals))
+            ]
+        if standing == "held":
+            await self._in_storage(self._service.storage.release)
+        for journal in journals:
+            size = journal.file.size
+            event(logger, logging.INFO, "job.accepted", id=journal.job_id, kind=journal.kind, size=size)
+        # Not `created`: the reconciler may have been quicker with these very journals.
+        return [Submitted(journal.job_id, created=True) for journal in journals]
 
     async def abort(self) -> None:
-        """Leave nothing behind of what has no job."""
+        """Leave nothing behind, but what the queue may have taken: that will be known when it is back."""
         for incoming in self._incoming:
             await incoming.receiver.abort()
-            if incoming.job_id and not incoming.has_job:
-                await asyncio.to_thread(self._service.storage.delete, incoming.job_id)
-
-    async def hold(self) -> None:
-        """Leave the files to the reconciler: whether the queue took the job will be known when it is back."""
-        for incoming in self._incoming:
-            await asyncio.to_thread(self._service.storage.hold, incoming.job_id)
+        storage = self._service.storage
+        await self._in_storage(storage.hold if self._asked else storage.delete)
 
     def _open_part(self, query: dict[str, str]) -> Any:
         async def open_part(field: str, name: str | None, form: Form) -> Receiver:
@@ -160,10 +174,18 @@ class Upload:
         return open_part
 
     def _open(self, name: str, *, expected: int) -> Receiver:
-        token = new_token()
-        receiver = self._service.storage.receive(token, expected=expected)
-        self._incoming.append(Incoming(token, receiver, name))
+        # A part without a name is never kept: it must not shift the ids of those that are.
+        place = sum(bool(incoming.name) for incoming in self._incoming)
+        job_id = self._sibling_of(self._first_id, place) if name else new_job_id(self._service.queue.space)
+        receiver = self._service.storage.receive(job_id, expected=expected)
+        self._incoming.append(Incoming(job_id, receiver, name))
         return receiver
+
+    def _sibling_of(self, first_id: str, place: int) -> str:
+        if place == 0:
+            return first_id
+        space, token = split_job_id(first_id)
+        return f"{space}.{self._service.siblings.mark(f'{token}/{place}', length=TOKEN_LENGTH)}"
 
     def _check_size(self, receiver: Receiver) -> None:
         if sum(incoming.receiver.size for incoming in self._incoming) > self._limit:
@@ -188,13 +210,10 @@ class Upload:
         kind: Kind,
         options: dict[str, Any],
         file: FileRef,
-        index: int,
         fingerprint: str,
     ) -> Journal:
         check_arguments(kind, options, file)
         assert kind.file is not None
-        # The files of one request share its key: the fingerprint of all decides already at the first.
-        key = self._key if index == 0 or self._key is None else f"{self._key}/{index}"
         return Journal(
             job_id=incoming.job_id,
             kind=kind.view.kind,
@@ -203,36 +222,28 @@ class Upload:
             file=file,
             owner=self._caller.owner,
             received_ms=time.time_ns() // 1_000_000,
-            idempotency_key=key,
+            idempotency_key=self._key if incoming.job_id == self._first_id else None,
             fingerprint=fingerprint,
         )
 
-    async def _submit(self, journal: Journal) -> Submitted:
-        submitted = await self._keep_submitting(request_of(journal))
-        if submitted.id != journal.job_id:
-            await asyncio.to_thread(self._service.storage.delete, journal.job_id)
-        else:
-            event(
-                logger,
-                logging.INFO,
-                "job.accepted",
-                id=journal.job_id,
-                kind=journal.kind,
-                size=journal.file.size,
-            )
-        # Not `created`: the reconciler may have been quicker with this very journal.
-        return Submitted(submitted.id, submitted.id == journal.job_id)
-
-    async def _keep_submitting(self, request: JobRequest) -> Submitted:
-        # A file was sent, so Redis gets longer to come back than for a mere question.
+    async def _submit(self, requests: list[JobRequest]) -> list[Submitted]:
+        # Files were sent, so Redis gets longer to come back than for a mere question.
         deadline = time.monotonic() + PATIENCE
+        self._asked = True
         while True:
             try:
-                return await self._service.queue.submit(request)
+                return await self._service.queue.submit_together(requests)
             except BrokerUnavailable:
                 if time.monotonic() > deadline or self._service.closing.is_set():
                     raise
                 await asyncio.sleep(0.2)
+            except (IdempotencyConflict, QueueFull):
+                self._asked = False
+                raise
+
+    async def _in_storage(self, do: Callable[[str], None]) -> None:
+        for incoming in self._incoming:
+            await asyncio.to_thread(do, incoming.job_id)
 
 
 def request_of(journal: Journal) -> JobRequest:
@@ -251,29 +262,27 @@ async def upload(request: Request, caller: Caller) -> Response:
     """POST and PUT /api/upload"""
     service = service_of(request)
     key = read_idempotency_key(request)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem(CONTENT_ENCODING_NOT_ACCEPTED)
+    check_not_encoded(request)
     boundary = boundary_of(request.headers.get("content-type", ""))
     _check_announced(request, service.settings.http.max_upload_bytes, is_form=boundary is not None)
     # Asked before the body is read: nobody should send a gigabyte to be told that the queue is away.
     await service.queue.inspector.figures.ping()
-    with claim_key(service, caller, key):
-        submitted = await _receive(request, Upload(service, caller, key), boundary)
+    with claim_key(service, caller, key), service.memory.share() as hold:
+        submitted = await _receive(request, Upload(service, caller, key), boundary, hold)
     if len(submitted) == 1:
         return await answer_accepted(request, submitted[0].id, replayed=not submitted[0].created)
     return await _answer_several(service, submitted)
 
 
-async def _receive(request: Request, upload: Upload, boundary: bytes | None) -> list[Submitted]:
+async def _receive(
+    request: Request, upload: Upload, boundary: bytes | None, hold: Callable[[int], None]
+) -> list[Submitted]:
     try:
         if boundary is not None:
-            kind, options = await upload.receive_form(request, boundary)
+            kind, options = await upload.receive_form(request, boundary, hold)
         else:
             kind, options = await upload.receive_body(request)
         return await upload.enqueue(kind, options)
-    except BrokerUnavailable:
-        await upload.hold()
-        raise
     except ClientDisconnect as error:
         await upload.abort()
         raise Problem(UPLOAD_INCOMPLETE) from error

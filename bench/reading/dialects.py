@@ -19,7 +19,7 @@ _A_SET = 200
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A file in some dialect; what is to be read from it, and by which delimiter, "" for one column."""
+    """A file in some dialect; what is to be read from it, and by which delimiter, a comma for one column."""
 
     kind: str
     content: bytes
@@ -104,7 +104,7 @@ def all_quoted(choose: random.Random) -> tuple[str, Table, str]:
 
 def one_column(choose: random.Random) -> tuple[str, Table, str]:
     table = _table(choose, choose.choice(("name", "url", "code", "id", "place")))
-    return write(table.lines, end="\n"), table, ""
+    return write(table.lines, end="\n"), table, ","
 
 
 def two_rows(choose: random.Random) -> tuple[str, Table, str]:

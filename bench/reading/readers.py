@@ -43,7 +43,6 @@ def read_without_rules(content: bytes) -> Read:
 def _clean(content: bytes, **options: Any) -> Read:
     from handlers.cleaning import CleaningError, CleaningOptions, clean_file
     from handlers.cleaning.text import TextTable
-    from handlers.cleaning.text.splitting import NO_DELIMITER
 
     with tempfile.TemporaryDirectory() as place:
         path, scratch = Path(place) / "input", Path(place) / "scratch"
@@ -56,7 +55,7 @@ def _clean(content: bytes, **options: Any) -> Read:
         except CleaningError:
             return Read(None)
         with cleaned.path.open(encoding="utf-8", newline="") as file:
-            return Read(list(csv.reader(file)), "" if delimiter == NO_DELIMITER else delimiter)
+            return Read(list(csv.reader(file)), delimiter)
 
 
 def read_with_sniffer(content: bytes) -> Read:

@@ -8,27 +8,31 @@ know what `values` mean and keep the `report`. Other packages use the names belo
 from handlers.cleaning.engine import CleanedFile, clean_file
 from handlers.cleaning.failures import CleaningError
 from handlers.cleaning.options import (
+    DELIMITERS,
     CleaningOptions,
     DateOrder,
     DecimalSign,
-    DelimiterName,
     EncodingName,
+    EscapeChoice,
     HeaderChoice,
     OutputFormat,
+    QuoteChoice,
 )
 from handlers.cleaning.report import CleaningReport, StepProgress
 
 __all__ = [
+    "DELIMITERS",
     "CleanedFile",
     "CleaningError",
     "CleaningOptions",
     "CleaningReport",
     "DateOrder",
     "DecimalSign",
-    "DelimiterName",
     "EncodingName",
+    "EscapeChoice",
     "HeaderChoice",
     "OutputFormat",
+    "QuoteChoice",
     "StepProgress",
     "clean_file",
 ]

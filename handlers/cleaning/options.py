@@ -1,8 +1,13 @@
 """What the sender of a file can choose."""
 
+import re
 from typing import Literal
 
 import msgspec
+
+from handlers.cleaning.failures import CleaningError
+
+FIXED_WIDTH = "fixed width"
 
 OutputFormat = Literal["same", "csv", "tsv", "xlsx"]
 EncodingName = Literal[
@@ -41,12 +46,26 @@ EncodingName = Literal[
     "mac-roman",
     "mac-cyrillic",
 ]
-DelimiterName = Literal["auto", "comma", "semicolon", "tab", "pipe", "space"]
+QuoteChoice = Literal["auto", "double", "single", "none"]
+EscapeChoice = Literal["auto", "doubled", "backslash"]
 HeaderChoice = Literal["auto", "yes", "no"]
 DecimalSign = Literal["auto", "point", "comma"]
 DateOrder = Literal["auto", "day first", "month first"]
 
-DELIMITERS: dict[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+# What people call the usual delimiters; any others are given as they are.
+DELIMITERS = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "pipe": "|",
+    "space": " ",
+    "colon": ":",
+    "hash": "#",
+    FIXED_WIDTH: FIXED_WIDTH,
+    "none": "",
+}
+_LONGEST_DELIMITER = 10
+_CODE = re.compile(r"\\(?:t|x[0-9a-fA-F]{2})")
 
 
 class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +74,9 @@ class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         output: the format of the cleaned file; "same" keeps format and delimiter.
         encoding: of a text file; "auto" finds it.
-        delimiter: of a text file; "auto" finds it.
+        delimiter: of a text file, by name or as it is; "auto" finds it.
+        quote: what stands around the cells of a text file that hold a delimiter; "auto" finds it.
+        escape: how a quote is written inside quotes.
         sheet: name or number (from 1) of the sheet of a workbook; empty for the first visible one with
             content.
         first_row_is_header: whether the first row names the columns; "auto" looks whether it could be data.
@@ -72,7 +93,9 @@ class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     output: OutputFormat = "same"
     encoding: EncodingName = "auto"
-    delimiter: DelimiterName = "auto"
+    delimiter: str = "auto"
+    quote: QuoteChoice = "auto"
+    escape: EscapeChoice = "auto"
     sheet: str = ""
     first_row_is_header: HeaderChoice = "auto"
     drop_duplicates: bool = False
@@ -86,6 +109,29 @@ class CleaningOptions(msgspec.Struct, frozen=True, kw_only=True):
     excel_bom: bool = False
 
 
+def read_delimiter(chosen: str) -> str:
+    """Return the delimiter that the sender chose by its name, or by itself: `;`, `||`, `\\t`, `\\x01`.
+
+    Raises:
+        CleaningError: it cannot be one.
+    """
+    chosen = chosen if len(chosen) == 1 else chosen.strip(" ")
+    if chosen.lower() in DELIMITERS:
+        return DELIMITERS[chosen.lower()]
+    delimiter = _CODE.sub(lambda code: "\t" if code[0] == "\\t" else chr(int(code[0][2:], 16)), chosen)
+    if not 0 < len(delimiter) <= _LONGEST_DELIMITER or any(
+        sign.isalnum() or sign in '"\r\n' for sign in delimiter
+    ):
+        raise CleaningError(
+            f"“{chosen}” cannot be a delimiter.",
+            f"Give one of {', '.join(DELIMITERS)}, or up to {_LONGEST_DELIMITER} characters that are neither "
+            "letters, digits nor quotes.",
+            type="wrong-option",
+        )
+    return delimiter
+
+
 def name_delimiter(delimiter: str) -> str:
-    """Return what people call a delimiter, empty for one that nobody can choose."""
-    return next((name for name, each in DELIMITERS.items() if each == delimiter), "")
+    """Return what people call a delimiter, or itself where it has no name."""
+    known = next((name for name, each in DELIMITERS.items() if each == delimiter), "")
+    return known or "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in delimiter)

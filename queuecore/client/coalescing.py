@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 from ..model import IdempotencyConflict, Submitted
-from ..store import Broker, Entry
+from ..store import Broker, Entry, OwnLoop
 
 LARGEST_BATCH: Final = 500  # jobs in one call: about 2 ms of Redis, so that nobody waits long behind it
 
@@ -23,6 +23,7 @@ class Coalescing:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._batches: dict[tuple[str, str], _Batch] = {}
+        self._loop = OwnLoop()
 
     async def send(self, space: str, line: str, entry: Entry) -> Submitted:
         """Send an entry together with all others of this turn of the loop.
@@ -30,6 +31,8 @@ class Coalescing:
         Raises:
             IdempotencyConflict: its key belongs to a job made from other content.
         """
+        if self._loop.is_new():
+            self._batches = {}  # of an event loop that has ended, and with it all who waited
         place = (space, line)
         batch = self._batches.get(place)
         if batch is not None and len(batch.entries) < LARGEST_BATCH:
@@ -38,14 +41,20 @@ class Coalescing:
         answer = batch.add(entry)
         try:
             await asyncio.sleep(0)  # one turn, in which others can join
-        finally:
-            if self._batches.get(place) is batch:
-                del self._batches[place]
-            if len(batch.entries) > 1:
-                batch.leave(self._broker, space, line)
+        except asyncio.CancelledError:
+            self._close(place, batch)
+            raise
+        self._close(place, batch)
         if len(batch.entries) > 1:
             return accepted(await answer)
         return accepted((await self._broker.requests.enqueue(space, line, batch.entries))[0])
+
+    def _close(self, place: tuple[str, str], batch: _Batch) -> None:
+        """Let nobody join any more, and all leave where somebody has."""
+        if self._batches.get(place) is batch:
+            del self._batches[place]
+        if len(batch.entries) > 1:
+            batch.leave(self._broker, *place)
 
     async def send_many(self, space: str, line: str, entries: Sequence[Entry]) -> list[Answer]:
         """Send entries in order, in few calls."""

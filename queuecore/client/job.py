@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from ..model import JobCancelled, JobFailed, JobRecord, State, seconds
+from ..model import InvalidResult, JobCancelled, JobFailed, JobRecord, State, seconds
 from ..store import Events
 from .inspector import Inspector
 
@@ -61,6 +61,7 @@ class Job(Generic[R]):
             JobFailed, JobCancelled: it ended so.
             TimeoutError: it has not ended yet; it goes on.
             JobNotFound: it is gone, its retention is over.
+            InvalidResult: the worker's handler returns another type than the one at hand declares.
             InvalidOption: the timeout is none.
         """
         if timeout is not None:
@@ -95,5 +96,12 @@ class Job(Generic[R]):
                             )
 
     def _convert(self, value: Any) -> R:
-        result: R = msgspec.convert(value, self._returns) if self._returns is not Any else value
+        if self._returns is Any:
+            return value  # type: ignore[no-any-return]  # the handler declares nothing
+        try:
+            result: R = msgspec.convert(value, self._returns)
+        except msgspec.ValidationError as error:
+            raise InvalidResult(
+                f"job {self.id}", f"{error}; the worker's handler declares another type than this one"
+            ) from error
         return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
@@ -16,11 +16,13 @@ from ..model import (
     MAX_ARGUMENTS_BYTES,
     SCHEMA,
     BrokerUnavailable,
+    InvalidOption,
     JobRequest,
     Limit,
     Line,
     LineName,
     PayloadTooLarge,
+    QueueClosed,
     Retention,
     Spec,
     State,
@@ -37,9 +39,10 @@ from ..model import (
     whole_number,
 )
 from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions, Events, unique_name
-from .coalescing import Answer, Coalescing, accepted
+from .coalescing import LARGEST_BATCH, Answer, Coalescing, accepted
 from .inspector import Inspector
 from .job import Job
+from .mistakes import no_handler, no_request
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,7 +85,9 @@ class Queue:
         check_name(space, name="space")
         self.broker = broker
         self.space = space
-        self.registry = registry or Registry()
+        if registry is not None and not isinstance(registry, Registry):
+            raise InvalidOption("registry", registry, "a Registry, such as Registry.load('mail') for mail.py")
+        self.registry = Registry() if registry is None else registry
         self.inspector = Inspector(broker, space=space, retention=retention)
         self.events = Events(broker)
         window = seconds(idempotency_window, name="idempotency_window", least=SHORTEST_WINDOW)
@@ -155,13 +160,18 @@ class Queue:
         """Put a job in the normal line of the handler's queue. Once this returns, it is stored.
 
         Raises:
+            InvalidOption: it is no handler.
             InvalidArguments: they do not fit the handler's signature.
             PayloadTooLarge: they are too large to be stored with a job.
             Unconfirmed: Redis did not answer; the job may be stored, and `await error.retry()` is safe.
             BrokerRefused: Redis will not do it, however often it is asked.
             QueueFull: Redis is at maxmemory.
         """
-        return await self._put(self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns)
+        if not isinstance(handler, Handler):
+            raise no_handler(handler)
+        return await self._put(
+            self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns.declared
+        )
 
     def options(
         self,
@@ -207,24 +217,59 @@ class Queue:
             IdempotencyConflict: the key was used before, with another fingerprint.
             Others: as `enqueue`.
         """
+        if not isinstance(request, JobRequest):
+            raise no_request(request)
         handler = self.registry[request.kind]
         place = self._entry(handler, handler.encode_mapping(request.args), request)
         try:
             return await self._coalescing.send(*place)
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             # With the id that it has now, so that the same request makes the same job.
             again = msgspec.structs.replace(request, id=_id_at(place))
             raise Unconfirmed(error.reason, [_id_at(place)], lambda: self.submit(again)) from error
 
-    async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Submitted]:
+    async def submit_together(self, requests: Sequence[JobRequest]) -> list[Submitted]:
+        """Put the jobs of one request in line, in order, all of them or none.
+
+        The idempotency key of the first stands for all. Where it is known nothing is stored, and every answer
+        is the first's earlier job.
+
+        Args:
+            requests: 1 to 500, for one and the same line; only the first may have a key.
+
+        Raises: as `submit`, and ValueError where the requests are others than that.
+        """
+        first, *others = requests
+        if len(others) >= LARGEST_BATCH:
+            raise ValueError(f"at most {LARGEST_BATCH} jobs are submitted together, not {len(requests)}")
+        if any(request.idempotency_key for request in others):
+            raise ValueError("only the first of jobs that are submitted together may have an idempotency key")
+        places = [
+            self._entry(handler := self.registry[each.kind], handler.encode_mapping(each.args), each)
+            for each in requests
+        ]
+        lines = {(space, line) for space, line, _ in places}
+        if len(lines) > 1:
+            raise ValueError(f"jobs that are submitted together go to one line, not to {len(lines)}")
+        entries = [entry for _, _, entry in places]
+        if first.idempotency_key:
+            entries[1:] = map(_following, entries[1:])
+        return await self._put_many({lines.pop(): (list(range(len(entries))), entries)}, len(entries))
+
+    async def enqueue_many(self, requests: Iterable[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
 
         All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict the
         other jobs are stored.
         """
         places: dict[tuple[str, str], tuple[list[int], list[Entry]]] = {}
+        requests = list(requests)
         registry, make_entry = self.registry, self._entry
         for index, (request, token) in enumerate(zip(requests, new_tokens(len(requests)), strict=True)):
+            if not isinstance(request, JobRequest):
+                raise no_request(request)
             handler = registry[request.kind]
             space, line, entry = make_entry(handler, handler.encode_mapping(request.args), request, token)
             indexes, entries = places.setdefault((space, line), ([], []))
@@ -244,7 +289,9 @@ class Queue:
             JobNotFound: the text has not the form of an id. Whether there is such a job is not asked.
         """
         split_job_id(job_id)
-        return Job(self, job_id, handler.returns if handler is not None else Any)
+        if handler is not None and not isinstance(handler, Handler):
+            raise no_handler(handler)
+        return Job(self, job_id, handler.returns.declared if handler is not None else Any)
 
     async def cancel(self, job_id: str) -> State:
         """End a waiting job at once, or ask a running one to end.
@@ -276,6 +323,8 @@ class Queue:
     async def _put(self, place: Place, returns: Any) -> Job[Any]:
         try:
             return Job(self, (await self._coalescing.send(*place)).id, returns)
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             raise Unconfirmed(error.reason, [_id_at(place)], lambda: self._put(place, returns)) from error
 
@@ -287,6 +336,8 @@ class Queue:
             for (space, line), (indexes, entries) in places.items():
                 sent = await self._coalescing.send_many(space, line, entries)
                 answers.update(zip(indexes, sent, strict=True))
+        except QueueClosed:
+            raise
         except BrokerUnavailable as error:
             ids = [_id_at((*at, entry)) for at, (_, entries) in places.items() for entry in entries]
             raise Unconfirmed(error.reason, ids, lambda: self._put_many(places, count)) from error
@@ -352,8 +403,15 @@ class Enqueuer:
 
     async def enqueue(self, handler: Handler[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Put a job in line. See Queue.enqueue."""
+        if not isinstance(handler, Handler):
+            raise no_handler(handler)
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
-        return await self._queue._put(place, handler.returns)
+        return await self._queue._put(place, handler.returns.declared)
+
+
+def _following(entry: Entry) -> Entry:
+    options = msgspec.structs.replace(entry.options or EntryOptions(), follows=True)
+    return msgspec.structs.replace(entry, options=options)
 
 
 def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:

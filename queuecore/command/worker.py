@@ -126,7 +126,8 @@ def _split(queues: str) -> tuple[str, ...]:
 
 def _load(modules: tuple[str, ...]) -> Registry:
     try:
-        return Registry.load(modules)
+        with log.Caretaker():
+            return Registry.load(modules)
     except HandlerError as error:
         log.event(logger, logging.DEBUG, "handlers.refused", exc_info=error.__cause__)
         raise click.ClickException(str(error)) from error

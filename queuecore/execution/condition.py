@@ -56,6 +56,9 @@ _LIMITS: Final = (
     resource.RLIMIT_STACK,
 )
 
+# Of all loggers, who disables one disables ours, too.
+_logger: Final = logging.getLogger("queuecore.job_process")
+
 # Bound before a handler can put something else in their place.
 _fstat = os.fstat
 _getsignal = signal.getsignal
@@ -172,4 +175,4 @@ def _interpreter() -> object:
 
 def _logging() -> object:
     root = logging.root
-    return root.level, list(root.handlers), root.manager.disable
+    return root.level, list(root.handlers), root.manager.disable, _logger.disabled

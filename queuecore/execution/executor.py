@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, assert_never
 
-from ..handling import Handler, JobContext, Registry, encode_result
+from ..handling import Handler, JobContext, Registry
 from ..model import MAX_RESULT_BYTES, Claim, Completed, Crashing, Outcome, Releasing
 from ..processes import Home
 from .attempt import Attempt, Owner
@@ -96,7 +96,7 @@ class Executor:
                 else:
                     result = await self._run_in_thread(attempt, handler, arguments)
                 if attempt.stopped is None or attempt.stopped in ("drained", "outgrown"):
-                    encoded = encode_result(result, limit=self._max_result_bytes)
+                    encoded = handler.returns.encode(result, limit=self._max_result_bytes)
                     outcome = Completed(claim.id, claim.attempt, encoded, claim.tied)
                 else:
                     # It took no notice of being stopped, or too late: others were told that it ended.

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
 
 from .. import log
-from ..handling import Handler, JobContext, Registry, encode_result, forget_frames, is_exhaustion
+from ..handling import Handler, JobContext, Registry, forget_frames, is_exhaustion
 from ..model import MAX_ERROR_CHARS, text_of
 from ..processes import (
     Home,
@@ -82,7 +82,8 @@ def _serve(line: RunnerLine, output: int) -> None:
     os.umask(0o077)
     sys.path[:] = setup.search_path
     try:
-        registry = Registry.load(setup.handlers)
+        with log.Caretaker():
+            registry = Registry.load(setup.handlers)
     except BaseException as error:
         line.send(Unfit(text_of(error)[:MAX_ERROR_CHARS]))
         raise
@@ -179,7 +180,7 @@ class JobProcess:
             handler = self._registry[request.kind]
             arguments = handler.decode(request.args)
             result = self._invoke(handler, context, arguments, variables)
-            return Returned(encode_result(result, limit=self._max_result_bytes))
+            return Returned(handler.returns.encode(result, limit=self._max_result_bytes))
         except Interrupted:
             return Stopped()
         except BaseException as error:

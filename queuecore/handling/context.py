@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from ..model import MAX_CHECKPOINT_BYTES, PayloadTooLarge, Progress, Step
 from ..processes import Home
 from .progress import ProgressMeter, ProgressReport, checked_report, checked_text
+from .types import annotation
+
+T = TypeVar("T")
 
 MAX_LOG_LINE_CHARACTERS = 2_000
 MAX_LOG_LINES_KEPT = 100
@@ -77,8 +80,29 @@ class JobContext(msgspec.Struct, eq=False):
 
     @property
     def state(self) -> Any:
-        """What the last `checkpoint` saved, in this attempt or an earlier one; None at first."""
+        """What the last `checkpoint` saved, in this attempt or an earlier one; None at first.
+
+        In plain types: of a dataclass a dict, of a date a text. `state_as` gives what was saved.
+        """
         return None if self._checkpoint is None else msgspec.msgpack.decode(self._checkpoint)
+
+    def state_as(self, type: type[T]) -> T | None:
+        """What the last `checkpoint` saved, as what it was; None at first.
+
+        Args:
+            type: of what was saved: a dataclass, a struct, `dict[str, date]`.
+
+        Raises:
+            ValueError: it is of another type, saved by an earlier release of the handler, perhaps.
+        """
+        if self._checkpoint is None:
+            return None
+        try:
+            return msgspec.msgpack.decode(self._checkpoint, type=type)
+        except msgspec.DecodeError as error:
+            raise ValueError(
+                f"job {self.job_id}: its checkpoint cannot be read as {annotation(type)}: {error}"
+            ) from error
 
     @property
     def cancelled(self) -> bool:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import errno
 import signal
-from typing import Any
 
 import msgspec
 
 from ..model import (
     MAX_ERROR_CHARS,
-    MAX_RESULT_BYTES,
     ErrorRecord,
     InvalidArguments,
+    InvalidResult,
     PayloadTooLarge,
     Permanent,
     Retry,
@@ -28,8 +27,6 @@ from .context import storable
 OUT_OF_MEMORY = "out-of-memory"
 UNEXPECTED = "unexpected-error"
 LONGEST_DELAY = 10 * 366 * 86400.0  # seconds
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -63,12 +60,9 @@ def _describe(error: BaseException) -> Failure:
         case PayloadTooLarge():
             title = f"The job's {error.what} is larger than may be kept."
             return Failure(_record("too-large", title, str(error), retryable=False))
-        case UnstorableResult():
-            return Failure(
-                _record(
-                    "unstorable-result", "The job's result cannot be stored.", str(error), retryable=False
-                )
-            )
+        case InvalidResult():
+            title = "The job's handler returned what cannot be its result."
+            return Failure(_record("invalid-result", title, str(error), retryable=False))
         case MemoryError():
             title = "The job needed more memory than it may use; send less at once or raise the limit."
             return Failure(_record(OUT_OF_MEMORY, title, retryable=False))
@@ -80,28 +74,6 @@ def _describe(error: BaseException) -> Failure:
 def _delay_of(error: Retry) -> float | None:
     # A subclass may have put anything there.
     return None if error.delay is None else min(max(seconds(error.delay, name="delay"), 0.0), LONGEST_DELAY)
-
-
-class UnstorableResult(Exception):
-    """What the handler returned has no form that can be stored."""
-
-
-def encode_result(result: Any, *, limit: int = MAX_RESULT_BYTES) -> bytes:
-    """Return a handler's result as it is stored, in `limit` bytes at most.
-
-    Raises:
-        PayloadTooLarge: it is over the limit.
-        UnstorableResult: it holds something that msgpack has no form for.
-    """
-    try:
-        encoded = _encode(result)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UnstorableResult(
-            f"{error}; return numbers, texts, lists, mappings or structs of them"
-        ) from error
-    if len(encoded) > limit:
-        raise PayloadTooLarge("result", len(encoded), limit)
-    return encoded
 
 
 def forget_frames(error: BaseException) -> None:

@@ -35,7 +35,10 @@ from ..model import (
     whole_number,
 )
 from .context import JobContext
-from .signature import argument_of_type_error, arguments_type, explain, parameters_of
+from .functions import check_function
+from .results import ResultType
+from .signature import argument_of_type_error, arguments_type, explain, loose_arguments, parameters_of
+from .types import find_loss
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -116,7 +119,7 @@ class Handler(Generic[P, R]):
         kind, title, description, runs, queue, timeout, retries, max_crashes, backoff, limits: as decorated.
         function: the function itself.
         Arguments: a frozen struct type with one field for each argument.
-        returns: the annotated return type.
+        returns: the type of what it returns.
     """
 
     def __init__(
@@ -134,6 +137,7 @@ class Handler(Generic[P, R]):
         title: str | None,
     ) -> None:
         _check_kind(kind)
+        check_function(kind, function, runs=runs)
         is_coroutine = inspect.iscoroutinefunction(function)
         self.kind = kind
         self.function = function
@@ -152,7 +156,8 @@ class Handler(Generic[P, R]):
         headline, self.description = _split_docstring(function)
         self.title = title or headline or kind
         parameters, hints = parameters_of(kind, function)
-        self.returns: Any = hints.get("return", Any)
+        self.returns = ResultType(kind, hints.get("return", Any))
+        self._loose = loose_arguments(kind, parameters, hints)
         self.Arguments: type[msgspec.Struct] = arguments_type(kind, parameters, hints)
         self._signature = inspect.Signature(parameters)
         self._decoder = msgspec.msgpack.Decoder(self.Arguments)
@@ -165,14 +170,14 @@ class Handler(Generic[P, R]):
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", kind)
 
-    def __call__(self, ctx: JobContext, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def __call__(self, ctx: JobContext, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call the function directly, in this process, without any queue."""
         return self.function(ctx, *args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<Handler {self.kind} ({self.runs})>"
 
-    def encode(self, *args: P.args, **kwargs: P.kwargs) -> bytes:
+    def encode(self, /, *args: P.args, **kwargs: P.kwargs) -> bytes:
         """Return the arguments of a call as they are stored with the job.
 
         Raises:
@@ -192,13 +197,21 @@ class Handler(Generic[P, R]):
         """Return `arguments`, by name, as they are stored with the job.
 
         Raises:
-            InvalidArguments: one of them is missing, unknown or not of its type.
+            InvalidArguments: one of them is missing, unknown, not of its type, or would come back as another.
         """
         try:
             encoded = msgspec.msgpack.encode(arguments)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InvalidArguments(self.kind, f"cannot be stored: {error}") from error
-        self.decode(encoded)
+        decoded = self.decode(encoded)
+        for name in self._loose:
+            if name in arguments and (loss := find_loss(arguments[name], getattr(decoded, name), name)):
+                raise InvalidArguments(
+                    self.kind,
+                    f"{loss}: send a text, or give the argument a type that says what it is, such as "
+                    "dict[str, date] or a dataclass",
+                    argument=name,
+                )
         return encoded
 
     def decode(self, encoded: bytes | msgspec.Raw) -> msgspec.Struct:

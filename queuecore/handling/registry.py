@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..model import HandlerError, UnknownKind
+from ..model import HandlerError, UnknownKind, show
+from .functions import place_of
 from .handler import Handler
 from .modules import import_with_submodules
-from .signature import place_of
 
 
 class Registry:
     """The kinds of job that a process knows.
 
     Raises:
-        HandlerError: two handlers have the same kind.
+        HandlerError: two handlers have the same kind, or one is none.
     """
 
     def __init__(self, handlers: Iterable[Handler[..., Any]] = ()) -> None:
@@ -74,6 +74,8 @@ class Registry:
         return sorted({each.queue for each in self._handlers.values()})
 
     def _add(self, new: Handler[..., Any]) -> None:
+        if not isinstance(new, Handler):
+            raise HandlerError(f"{show(new)} is no handler: make one of a function with @handler(...)")
         known = self._handlers.setdefault(new.kind, new)
         if known is not new:
             raise HandlerError(

@@ -2,6 +2,7 @@
 
 QueueError
 ├── BrokerUnavailable       Redis did not answer; nothing is known to be lost, try again later
+│   ├── QueueClosed         the queue was closed and asks nothing any more
 │   └── Unconfirmed         the jobs may be stored and may run; `retry()` sends the same request again
 ├── BrokerRefused           Redis answered, but will not do it: wrong password, wrong server, a damaged key
 ├── QueueFull               Redis is at its memory limit and takes no new jobs
@@ -9,8 +10,10 @@ QueueError
 ├── StateConflict           the job's state does not allow what was asked
 ├── InvalidOption           something asked for has no sense: a delay below zero, a line that there is not
 ├── InvalidArguments        the arguments do not fit the handler's signature
+├── InvalidResult           a handler returned what cannot be its result, or not what it declares
 ├── PayloadTooLarge         arguments, result, progress or checkpoint over its limit
 ├── UnknownKind             no handler is registered for this kind
+├── OtherLoop               the queue is in use in another event loop
 ├── HandlerError            a handler is declared wrongly
 ├── IdempotencyConflict     the key was used before, for something else
 ├── AttemptFenced           the attempt no longer owns its job
@@ -40,6 +43,14 @@ class BrokerUnavailable(QueueError):
         super().__init__(f"Redis is unavailable ({reason}); try again in {retry_after:g} s")
         self.reason = reason
         self.retry_after = retry_after  # seconds
+
+
+class QueueClosed(BrokerUnavailable):
+    """The queue was closed before it was asked: nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("this queue was closed")
+        self.args = ("this queue was closed: make another one with Queue.connect(url)",)
 
 
 class Unconfirmed(BrokerUnavailable):
@@ -155,6 +166,14 @@ class InvalidArguments(QueueError):
         self.argument = argument
 
 
+class InvalidResult(QueueError):
+    """What a handler returned cannot be stored, or does not come back as the type that is declared."""
+
+    def __init__(self, of: str, reason: str) -> None:
+        super().__init__(f"result of {of}: {reason}")
+        self.reason = reason
+
+
 class PayloadTooLarge(QueueError):
     """Something that is to be stored with a job is over its limit; it names itself."""
 
@@ -165,17 +184,31 @@ class PayloadTooLarge(QueueError):
         self.limit = limit  # bytes
 
 
+_NO_KINDS: Final = (
+    "none are known here: a queue is told with Queue.connect(url, registry=Registry.load('mail')) for mail.py"
+)
+
+
 class UnknownKind(QueueError):
     """No handler is registered for this kind."""
 
     def __init__(self, kind: str, known: tuple[str, ...] = ()) -> None:
-        choices = f"; known kinds: {', '.join(known)}" if known else ""
-        super().__init__(f"no handler for the kind {kind!r}{choices}")
+        choices = f"known kinds: {', '.join(known)}" if known else _NO_KINDS
+        super().__init__(f"no handler for the kind {show(kind)}; {choices}")
         self.kind = kind
 
 
 class HandlerError(QueueError):
     """A handler is declared wrongly: its name, signature or options cannot work."""
+
+
+class OtherLoop(QueueError, RuntimeError):
+    """A queue works in one event loop at a time; in the next one when that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this queue is in use in another event loop, which still runs: make a Queue for each of them"
+        )
 
 
 class IdempotencyConflict(QueueError):

@@ -51,6 +51,7 @@ def read_spec(packed: bytes) -> Spec:
 
 
 _AT_ONCE: Final = 0.0
+_NORMAL: Final = Line.NORMAL
 _convert: Final = msgspec.structs.force_setattr
 
 
@@ -78,7 +79,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     args: dict[str, Any] = {}
     id: str | None = None
-    line: Line = Line.NORMAL
+    line: Line = _NORMAL
     delay: float = _AT_ONCE
     owner: str = ""
     idempotency_key: str | None = None
@@ -121,7 +122,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             text(self.idempotency_key, name="idempotency_key", least=1)
         if self.fingerprint != "":
             text(self.fingerprint, name="fingerprint")
-        if self.line is not Line.NORMAL:
+        if self.line is not _NORMAL:
             _convert(self, "line", choice(self.line, Line, name="line"))
         if self.id is not None:
             check_job_id(self.id)

@@ -12,6 +12,7 @@ from .figures import Figures
 from .jobs import Jobs, StoredJob
 from .keys import unique_name
 from .listings import Cursor, Listings
+from .loops import OwnLoop
 from .requests import IDEMPOTENCY_WINDOW, Entry, EntryOptions
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Figures",
     "Jobs",
     "Listings",
+    "OwnLoop",
     "StoredJob",
     "parse_address",
     "reach",

@@ -14,9 +14,10 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
 
-from ..model import BrokerRefused, BrokerUnavailable, QueueFull
+from ..model import BrokerRefused, BrokerUnavailable, QueueClosed, QueueFull
 from .address import parse_address
 from .connection import Argument, CommandRefused, Connection, ConnectionLost, Reply, connect
+from .loops import OwnLoop
 from .scripts import Script, scripts
 
 logger = logging.getLogger(__name__)
@@ -57,11 +58,14 @@ class Client:
         self._scripts: dict[str, Script] = {}
         self._away = False
         self._closed = False
+        self._loop = OwnLoop()
         self.version = ""  # of the server, once connected
 
     async def close(self) -> None:
         """Drop the connection for good; calls under way and later ones raise BrokerUnavailable."""
         self._closed = True
+        if self._loop.is_new():
+            self._begin_anew()
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
@@ -70,6 +74,8 @@ class Client:
 
     async def connect(self) -> None:
         """Make the connection, in one try. Raises BrokerUnavailable or BrokerRefused."""
+        if self._loop.is_new():
+            self._begin_anew()
         try:
             await self._connect()
         except ConnectionLost as error:
@@ -82,6 +88,8 @@ class Client:
 
         Raises:
             BrokerUnavailable: no answer within the client's patience; calling again is safe.
+            QueueClosed: this was closed, nothing was sent.
+            OtherLoop: this is in use in another event loop.
             QueueFull: Redis is at maxmemory and the script would need more.
             BrokerRefused: Redis will not do it, however often it is asked.
         """
@@ -96,6 +104,10 @@ class Client:
         return list(await self._persist(self._commands, commands))
 
     async def _persist(self, attempt, *arguments) -> Reply:  # type: ignore[no-untyped-def]  # passes through to three private methods
+        if self._closed:
+            raise QueueClosed
+        if self._loop.is_new():
+            self._begin_anew()
         deadline = None if self._patience is None else monotonic() + self._patience
         while True:
             if self._closed:
@@ -126,6 +138,13 @@ class Client:
                 raise BrokerUnavailable(reason)
             if busy:
                 await asyncio.sleep(self._next_pause())
+
+    def _begin_anew(self) -> None:
+        """Let go of what belongs to an event loop that has ended."""
+        if self._connection is not None:
+            self._connection.abandon()
+        self._connection = self._connecting = None
+        self._pause = 0.0
 
     async def _connected(self, deadline: float | None) -> Connection:
         """The connection, made by one task for all who wait: they go on together, in the order they came."""

@@ -11,6 +11,7 @@ that has no reply ends with ConnectionLost, and whether it was carried out is un
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
@@ -97,6 +98,15 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._end(ConnectionLost(reason))
+
+    def abandon(self) -> None:
+        """Let go of it: its event loop has ended, so that nobody can be told what becomes of it."""
+        release_private(self._descriptor)
+        if self._transport is None or self._transport.is_closing():
+            return
+        # asyncio closes the descriptor when it forgets the transport; Redis is told now.
+        with contextlib.suppress(OSError, TypeError):
+            self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     # What asyncio calls.
 

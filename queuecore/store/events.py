@@ -16,6 +16,7 @@ from typing import Final
 
 from ..model import JobNotFound, new_token, split_job_id
 from .broker import Broker
+from .loops import OwnLoop
 
 LOOK_AGAIN: Final = 5.0  # seconds after which a silent subscription is not trusted
 
@@ -34,10 +35,12 @@ class Events:
         self._listeners: dict[str, asyncio.Task[None]] = {}
         self._ready: dict[str, asyncio.Future[None]] = {}
         self._followers: dict[str, set[Follower]] = {}
+        self._loop = OwnLoop()
 
     async def close(self) -> None:
         """Stop listening; everyone who waits gets the version they had."""
         self.closing = True
+        self._move()
         self._doubt("")
         for listener in self._listeners.values():
             listener.cancel()
@@ -52,6 +55,7 @@ class Events:
     @contextmanager
     def follow(self, job_id: str, *, only_end: bool = False) -> Iterator[Follower]:
         """Hear of each change of the job, or of its end only, with one question to Redis for all."""
+        self._move()
         follower = Follower(self, job_id, only_end=only_end)
         followers = self._followers.setdefault(job_id, set())
         followers.add(follower)
@@ -59,8 +63,13 @@ class Events:
             yield follower
         finally:
             followers.discard(follower)
-            if not followers:
-                self._followers.pop(job_id, None)
+            if not followers and self._followers.get(job_id) is followers:
+                del self._followers[job_id]
+
+    def _move(self) -> None:
+        """Begin anew in another event loop: who listened and waited in the last one has ended with it."""
+        if self._loop.is_new():
+            self._listeners, self._ready, self._followers = {}, {}, {}
 
     async def watch(self, job_id: str, *, since: int, only_end: bool) -> int:
         """A version of the job above `since`, or `since`, and its followers are told of the next ones.

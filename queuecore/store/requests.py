@@ -36,6 +36,7 @@ class EntryOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     fingerprint: str | None = None
     window: int | None = None
     ties: Ties | None = None
+    follows: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -7,7 +7,8 @@ script's first write: there `allow-oom` is a write in front that needs no memory
 
 Redis runs a script's whole text at every call: each function in it is made anew, and so is its link to
 each local of the text around it. So functions nobody calls are left out, and the words of `keys` become
-literals. That halves what a call with a single job costs.
+literals, and what only some calls need is made when it is asked for. That halves what a call with a single
+job costs.
 """
 
 from __future__ import annotations
@@ -27,12 +28,9 @@ _JOBS = ("basics", "jobs")
 _MOVES = (*_JOBS, "lines", "idle", "watching", "moves")
 _WAITS = (*_MOVES, "set_aside", "admit", "limits")
 PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "advance": (
-        *(*_WAITS, "attempts", "schedule", "promote", "claim"),
-        *("complete", "retry", "fail", "release", "stop", "recover"),
-    ),
+    "advance": (*(*_JOBS, "lines", "idle", "watching", "schedule", "claim", "complete"),),
     "cancel": (*_MOVES, "admit", "limits"),
-    "enqueue": ("basics", "lines", "idle", "set_aside", "limits", "unique", "hand_over"),
+    "enqueue": ("basics", "lines", "idle", "hand_over"),
     "expired": ("basics",),
     "heartbeat": (*_MOVES, "admit", "limits", "schedule", "promote"),
     "progress": (*_JOBS, "watching", "moves"),
@@ -45,6 +43,15 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "take_over": (*_MOVES, "admit", "limits", "attempts", "recover"),
     "unregister": ("basics", "lines", "idle"),
     "watch": _JOBS,
+}
+
+# What a script needs in some of its calls only. It is made when a call asks for it: `seldom().retry(...)`.
+SELDOM: Final[dict[str, tuple[str, ...]]] = {
+    "advance": (
+        *("moves", "set_aside", "admit", "limits", "attempts", "promote"),
+        *("complete_tied", "retry", "fail", "release", "stop", "recover", "settle_others", "repeated"),
+    ),
+    "enqueue": ("set_aside", "limits", "unique"),
 }
 
 _HEADER = re.compile(r"^-- (\w+) +(.*)$", re.MULTILINE)
@@ -88,8 +95,10 @@ def header(name: str) -> dict[str, str]:
 
 
 def _compose(name: str, *, shebang: bool) -> str:
-    parts = "".join(_code(part) for part in PARTS[name])
-    text = _needed(parts, _code(name))
+    parts = [_code(part) for part in PARTS[name]]
+    asking = next((at for at, part in enumerate(parts) if "seldom()" in part), len(parts))
+    text = _needed("".join(parts[asking:]), _code(name))
+    text = _needed("".join(parts[:asking]), _on_demand(SELDOM.get(name, ()), text))
     text = _TEXT_OR_WORD.sub(lambda match: LUA_WORDS[match[1]] if match[1] else match[0], text)
     flags = header(name).get("flags", "-")
     if not shebang:
@@ -101,6 +110,19 @@ def _code(name: str) -> str:
     """A file without its comments, which a server need not keep."""
     lines = (line for line in source(name).splitlines() if not line.lstrip().startswith("--"))
     return "".join(f"{line}\n" for line in lines if line.strip())
+
+
+def _on_demand(parts: tuple[str, ...], body: str) -> str:
+    """A script's text behind a function that makes what these parts define, once, when it is first called."""
+    if not parts:
+        return body
+    needed = _needed("".join(_code(part) for part in parts), body).removesuffix(body)
+    asked = set(re.findall(r"\.(\w+)", body))
+    named = ", ".join(f"{name} = {name}" for name in _FUNCTION.findall(needed) if name in asked)
+    return (
+        f"local made\nlocal function seldom()\nif made then return made end\n{needed}"
+        f"made = {{ {named} }}\nreturn made\nend\n{body}"
+    )
 
 
 def _needed(parts: str, body: str) -> str:

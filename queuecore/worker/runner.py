@@ -89,7 +89,8 @@ def main() -> None:
     log.configure(level=options.log_level, format=options.log_format)
     sys.path[:] = options.search_path
     try:
-        registry = Registry.load(options.handlers)
+        with log.Caretaker():
+            registry = Registry.load(options.handlers)
     except BaseException as error:
         send_frame(sock, Unfit(text_of(error)[:MAX_ERROR_CHARS]))
         raise
@@ -133,6 +134,7 @@ class Runner:
         self._memory = MemoryGauge()
         self._resident = self._memory.read().resident
         self._surroundings = Surroundings()
+        self._caretaker = log.Caretaker()
         self._feeds: dict[str, Feed] = {}  # by space
         self._pools: list[ProcessPool] = []
         self._subscription = parse_queues(self._options.queues)
@@ -257,6 +259,8 @@ class Runner:
         while True:
             due = loop.time() + PULSE_SECONDS
             await asyncio.sleep(PULSE_SECONDS)
+            # A module that sets up logging may be imported by the first job that needs it.
+            self._caretaker.put_back()
             oldest = [running[0] for feed in self._feeds.values() if (running := feed.running())]
             longest = min(oldest, key=lambda attempt: attempt.accepted_at, default=None)
             channel.send(
@@ -326,6 +330,7 @@ class Runner:
                 self._begin_drain(grace)
             case Log(level, format):
                 log.configure(level=level, format=format)
+                self._caretaker = log.Caretaker()
             case Start():
                 pass  # it was the first message, and comes once
             case _:

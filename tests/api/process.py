@@ -9,7 +9,14 @@ from pathlib import Path
 class Process:
     """Started at once, on a free port, with a few kinds of job."""
 
-    def __init__(self, directory: Path, redis_url: str, *, handlers: str = "handlers.demo_sleep") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        redis_url: str,
+        *,
+        handlers: str = "handlers.demo_sleep",
+        open_files: int | None = None,
+    ) -> None:
         environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("QUEUECORE_")},
             "REDIS_URL": redis_url,
@@ -18,7 +25,10 @@ class Process:
             "QUEUECORE_WORKER_HANDLERS": handlers,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "api"], env=environ, stderr=subprocess.PIPE, text=True
+            [*_limited(open_files), sys.executable, "-m", "api"],
+            env=environ,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def wait_for(self, text: str) -> str:
@@ -34,3 +44,9 @@ class Process:
     def stop(self) -> None:
         self.process.kill()
         self.process.communicate()
+
+
+def _limited(open_files: int | None) -> list[str]:
+    if open_files is None:
+        return []
+    return ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"]

@@ -63,7 +63,13 @@ def count_bytes(ctx: JobContext, file: FileRef) -> Counted:
 
 
 @handler("demo.wait")
-async def wait(ctx: JobContext, seconds: Annotated[float, msgspec.Meta(ge=0)], note: str = "") -> str:
+async def wait(
+    ctx: JobContext,
+    seconds: Annotated[float, msgspec.Meta(ge=0)],
+    note: str = "",
+    times: int | None = None,
+    more: list[int] | None = None,
+) -> str:
     """Wait for a while."""
     raise AssertionError("no worker runs here")
 
@@ -158,9 +164,10 @@ class Site:
         return response.json()
 
     def files(self) -> list[str]:
-        """Every file in the storage, by its path below it."""
+        """Every file in the storage but the lock of this process, by its path below it."""
         root = self.service.storage.root
-        return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+        paths = (path for path in root.rglob("*") if path.is_file() and path.name != "lock")
+        return sorted(path.relative_to(root).as_posix() for path in paths)
 
     async def jobs(self) -> int:
         """How many jobs there are in Redis."""

@@ -12,9 +12,11 @@ import redis
 from launch.private_redis import PrivateRedis
 from queuecore import (
     BrokerUnavailable,
+    HandlerError,
     IdempotencyConflict,
     InvalidArguments,
     InvalidOption,
+    InvalidResult,
     Job,
     JobCancelled,
     JobContext,
@@ -125,6 +127,22 @@ async def test_options_set_a_job_apart(queue: Queue, database: "redis.Redis") ->
     assert (record.owner, record.retries, record.timeout) == ("me", 7, 1.5)
     assert (record.due_ms or 0) - record.created_ms == 60_000
     assert int(database.hget(f"qc:{{other}}:job:{job_id.split('.')[1]}", "m") or 0) == 5
+
+
+@handler("text.names")
+async def names(ctx: JobContext, self: int, handler: int, args: int, kwargs: int, request: int) -> None:
+    """Arguments like those of the functions that they go through."""
+
+
+async def test_arguments_may_be_named_like_ours(queue: Queue) -> None:
+    given = {"self": 1, "handler": 2, "args": 3, "kwargs": 4, "request": 5}
+
+    jobs = [
+        await queue.enqueue(names, **given),
+        await queue.options(owner="me").enqueue(names, **given),
+    ]
+
+    assert [(await job.record()).args for job in jobs] == [given, given]
 
 
 async def test_another_queue_can_be_chosen(queue: Queue) -> None:
@@ -250,7 +268,63 @@ async def test_all_of_a_batch_hear_that_redis_is_away(redis_url: str, redis_serv
     assert all(isinstance(outcome, BrokerUnavailable) for outcome in outcomes)
 
 
+# what people write first
+
+
+async def undecorated(ctx: JobContext, a: int) -> None:
+    """Lacks its decorator."""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("numbers.add", "await queue.submit(JobRequest(kind='numbers.add', args={...}))"),
+        (undecorated, 'must be a handler: write @handler("...") above `def undecorated`'),
+        (print, 'must be a handler: write @handler("...") above `def print`'),
+        (None, "handler=None must be a handler, a function with @handler(...) above it"),
+        (add.function, 'write @handler("...") above `def add`'),
+    ],
+)
+async def test_what_is_no_handler_is_told_with_what_to_write(
+    queue: Queue, database: "redis.Redis", given: Any, said: str
+) -> None:
+    for enqueue in (queue.enqueue, queue.options(owner="me").enqueue):
+        with pytest.raises(InvalidOption) as refused:
+            await enqueue(given, a=1)
+        assert said in str(refused.value)
+
+    assert database.keys("*") == []
+
+
+async def test_a_handler_that_was_called_is_told_with_what_to_write(queue: Queue) -> None:
+    with pytest.raises(InvalidOption, match=r"enqueue\(add, \.\.\.\), not enqueue\(add\(\.\.\.\)\)"):
+        await queue.enqueue(add(JobContext.detached(), 1))
+
+
+@pytest.mark.parametrize("given", [add, {"kind": "numbers.add"}, ("numbers.add", {"a": 1}), None])
+async def test_what_is_no_request_is_told_with_what_to_write(queue: Queue, given: Any) -> None:
+    for ask in (queue.submit(given), queue.enqueue_many([given])):
+        with pytest.raises(InvalidOption, match=r"must be a JobRequest: JobRequest\(kind="):
+            await ask
+
+
+async def test_a_queue_that_knows_no_kinds_says_how_it_is_told_of_them(redis_url: str) -> None:
+    async with Queue.connect(redis_url) as queue:
+        with pytest.raises(UnknownKind, match=r"registry=Registry\.load\('mail'\)"):
+            await queue.submit(JobRequest(kind="numbers.add"))
+    with pytest.raises(InvalidOption, match=r"registry='mail' must be a Registry, such as"):
+        Queue.connect(redis_url, registry="mail")  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(HandlerError, match=r"<function undecorated .* is no handler: make one"):
+        Registry([undecorated])  # type: ignore[list-item]  # that is the point
+
+
 # submit and enqueue_many
+
+
+async def test_many_jobs_may_come_from_a_generator(queue: Queue) -> None:
+    submitted = await queue.enqueue_many(JobRequest(kind="numbers.add", args={"a": n}) for n in range(3))
+
+    assert [each.created for each in submitted] == [True, True, True]
 
 
 async def test_many_jobs_keep_their_order(queue: Queue, scene: Scene) -> None:
@@ -333,6 +407,19 @@ async def test_a_result_has_the_type_the_handler_declares(queue: Queue, scene: S
 
     assert await waiting == Sum(3)
     assert await job.result() == Sum(3)
+
+
+async def test_a_result_of_another_type_than_the_handler_at_hand_declares_is_told(
+    queue: Queue, scene: Scene
+) -> None:
+    job = await queue.enqueue(add, 1)
+
+    await end(scene, job, msgspec.msgpack.encode("three"))
+
+    with pytest.raises(
+        InvalidResult, match=f"result of job {job.id}: .* declares another type than this one"
+    ):
+        await job.result(timeout=5.0)
 
 
 async def test_a_failed_job_raises_its_reason(queue: Queue, scene: Scene) -> None:

@@ -47,6 +47,38 @@ async def test_one_idempotency_key_makes_one_job_over_all_queues(redis_url: str)
     assert counts.queued == 2
 
 
+async def test_jobs_that_are_submitted_together_have_one_key_and_one_fate(redis_url: str) -> None:
+    async with Queue.connect(redis_url, registry=REGISTRY) as queue:
+
+        def ask(fingerprint: str) -> list[JobRequest]:
+            first = JobRequest(kind="space.import", owner="ann", idempotency_key="k", fingerprint=fingerprint)
+            return [first, *[JobRequest(kind="space.import", owner="ann")] * 2]
+
+        made = await queue.submit_together(ask("f"))
+        again = await queue.submit_together(ask("f"))
+        with pytest.raises(IdempotencyConflict, match=made[0].id):
+            await queue.submit_together(ask("other"))
+        plain = await queue.submit_together([JobRequest(kind="space.export")] * 2)
+        counts = await queue.inspector.figures.counts()
+
+    assert len({each.id for each in made}) == 3
+    assert all(each.created for each in made + plain)
+    assert [(each.id, each.created) for each in again] == [(made[0].id, False)] * 3
+    assert counts.queued == 5
+
+
+async def test_jobs_that_cannot_share_a_fate_are_not_submitted_together(redis_url: str) -> None:
+    async with Queue.connect(redis_url, registry=REGISTRY) as queue:
+        with pytest.raises(ValueError, match="one line, not to 2"):
+            await queue.submit_together([JobRequest(kind="space.import"), JobRequest(kind="space.export")])
+        with pytest.raises(ValueError, match="only the first"):
+            await queue.submit_together(
+                [JobRequest(kind="space.import", idempotency_key=key) for key in "ab"]
+            )
+
+        assert (await queue.inspector.figures.counts()).queued == 0
+
+
 async def test_a_key_whose_job_was_deleted_is_free_in_every_queue(redis_url: str) -> None:
     async with Queue.connect(redis_url, registry=REGISTRY) as queue:
         first = await queue.submit(JobRequest(kind="space.import", idempotency_key="k"))

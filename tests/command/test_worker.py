@@ -1,5 +1,6 @@
 """`queuecore worker`: the README's example, the options, and mistakes told in a sentence."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from queuecore import Handler, JobContext, Queue, handler
 from queuecore.command import main
 from queuecore.command import worker as worker_module
 from queuecore.model import WorkerOptions
@@ -171,12 +173,67 @@ def test_the_services_worker_finds_handlers_beside_the_caller(tmp_path: Path) ->
     assert ended.returncode == 2
 
 
-def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+QUIET = """
+import logging.config
+from queuecore import JobContext, handler
+
+# As it stands in many programs, and with Python's default: whoever has a logger by now is disabled.
+logging.config.dictConfig({
+    "version": 1,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "ERROR"},
+})
+logger = logging.getLogger(__name__)
+
+@handler("quiet.thread", runs="thread", retries=0)
+def in_thread(ctx: JobContext) -> None:
+    raise ValueError("of the thread")
+
+@handler("quiet.process", runs="process", retries=0)
+def in_process(ctx: JobContext) -> None:
+    logger.error("the handler's own")
+    raise ValueError("of the process")
+"""
+
+
+@pytest.mark.parametrize("command", ["-m queuecore worker", "worker.py --handlers"])
+async def test_a_module_that_sets_up_logging_does_not_silence_the_worker(
+    tmp_path: Path, redis_url: str, queue: Queue, command: str
+) -> None:
+    (tmp_path / "quiet.py").write_text(QUIET)
+    jobs = [
+        await queue.enqueue(stand_in(kind, runs))
+        for kind, runs in (("quiet.thread", "thread"), ("quiet.process", "process"))
+    ]
+
+    command = command.replace("worker.py", str(ROOT / "worker.py"))
+    ended = await asyncio.to_thread(
+        run, tmp_path, *command.split(), "quiet", "--burst", REDIS_URL=redis_url, LOG_LEVEL="info"
+    )
+
+    assert ended.returncode == 0
+    for told in ("worker.started", "runner.ready", "of the thread", "of the process", "worker.stopped"):
+        assert told in ended.stderr
+    assert ended.stderr.count("handler.raised") == 2
+    assert "the handler's own" in await queue.inspector.jobs.log(jobs[1].id)
+
+
+def stand_in(kind: str, runs: Any) -> Handler[[], None]:
+    """A handler as a producer has it that does not import the worker's modules."""
+
+    def function(ctx: JobContext) -> None:
+        raise AssertionError
+
+    return handler(kind, runs=runs)(function)
+
+
+def run(directory: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run Python in `directory`, where the library can be imported and no Redis answers."""
     variables = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "REDIS_URL": f"unix://{directory}/no.sock",
+        **more,
     }
     return subprocess.run(
         [sys.executable, *arguments],

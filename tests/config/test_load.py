@@ -23,6 +23,9 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "http.port": ("9000", 9000),
     "http.max_upload_bytes": ("500MB", 500_000_000),
     "http.min_body_rate": ("2KiB", 2048),
+    "http.max_connections": ("50", 50),
+    "http.max_connections_per_client": ("20", 20),
+    "http.trusted_proxies": ("10.0.0.5, fd00::/8", ("10.0.0.5", "fd00::/8")),
     "http.max_wait": ("1m", 60.0),
     "http.session_secret": ("s" * 40, "s" * 40),
     "auth.required": ("yes", True),
@@ -350,3 +353,11 @@ def test_a_child_gets_the_settings_through_its_environment(toml: Any) -> None:
     settings = config.load(environ=environ)
 
     assert (settings.http.port, settings.data_dir, settings.log.level) == (5, Path("/x"), "error")
+
+
+def test_what_is_no_network_is_refused(toml: Any) -> None:
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(toml('[http]\ntrusted_proxies = ["10.0.0.1", "10.0.0.0/33"]'), environ={})
+
+    assert "http.trusted_proxies" in str(caught.value)
+    assert "10.0.0.0/33" in str(caught.value)

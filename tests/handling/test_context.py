@@ -1,6 +1,8 @@
 """What a handler may tell of its job: checked in the call, bounded, and never from a child."""
 
+import dataclasses
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -53,6 +55,44 @@ def test_what_cannot_be_told_is_refused_in_the_call_and_changes_nothing(
     assert news.progress is not None
     assert news.progress.done == 1.0
     assert (news.log, news.checkpoint) == ((), None)
+
+
+class Position(msgspec.Struct, frozen=True):
+    day: date
+    rows: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    of: Position
+
+
+@pytest.mark.parametrize(
+    ("type", "state"),
+    [
+        (Position, Position(date(2026, 1, 2), 5)),
+        (Place, Place(Position(date(2026, 1, 2)))),
+        (dict[str, date], {"a": date(2026, 1, 2)}),
+        (int, 5),
+    ],
+    ids=str,
+)
+def test_what_was_saved_comes_back_as_what_it_was(type: Any, state: Any) -> None:
+    context = JobContext.detached()
+    assert context.state_as(type) is None
+
+    context.checkpoint(state)
+    later = JobContext("id", 2, "kind", context.take_news().checkpoint)
+
+    assert context.state_as(type) == later.state_as(type) == state
+    assert JobContext.detached(state=state).state_as(type) == state
+
+
+def test_a_checkpoint_of_another_type_is_told() -> None:
+    context = JobContext.detached(state={"page": 5})
+
+    with pytest.raises(ValueError, match=r"its checkpoint cannot be read as .*Position: .* field `day`"):
+        context.state_as(Position)
 
 
 def test_an_error_shows_no_more_than_the_beginning_of_a_value() -> None:

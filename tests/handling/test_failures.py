@@ -2,13 +2,11 @@
 
 import errno
 
-import msgspec
 import pytest
 
 from queuecore import Permanent
 from queuecore.handling import (
     describe,
-    encode_result,
     forget_frames,
     is_exhaustion,
     process_broken,
@@ -32,13 +30,6 @@ def test_the_end_of_a_process_is_told_in_words() -> None:
     assert process_died(-9).title == "The job's process was killed by signal 9 (out of memory?)."
     assert process_died(-15).title == "The job's process was killed by signal 15 (SIGTERM)."
     assert process_died(0).title == "The job's process ended by itself with exit code 0."
-
-
-def test_results_of_structs_are_stored() -> None:
-    class Count(msgspec.Struct):
-        rows: int
-
-    assert msgspec.msgpack.decode(encode_result(Count(3))) == {"rows": 3}
 
 
 def test_an_end_that_nobody_asked_for_is_told_in_words() -> None:

@@ -49,7 +49,7 @@ def test_a_handler_knows_itself() -> None:
     assert count_rows.description == "A file that is not a table fails at once."
     assert (count_rows.runs, count_rows.queue) == ("process", "default")
     assert (count_rows.timeout, count_rows.retries, count_rows.max_crashes) == (120.0, 1, 3)
-    assert count_rows.returns == list[Any]
+    assert count_rows.returns.declared == list[Any]
 
 
 def test_a_handler_is_still_a_function() -> None:

@@ -1,6 +1,8 @@
 """The directory that holds the files of all jobs."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -157,20 +159,46 @@ def test_files_of_a_job_without_an_upload_are_found_by_its_id(storage: LocalStor
     assert (entry.job_id, entry.standing, entry.journal) == (OTHER, "bare", None)
 
 
-async def test_collect_takes_old_leftovers_and_leaves_uploads_that_go_on(storage: LocalStorage) -> None:
-    old, new = storage.receive(JOB), storage.receive(OTHER)
-    await old.write(b"x" * (2 << 20))
-    await old.finish("x")
-    await new.write(b"x" * (2 << 20))
-    await new.finish("x")
+def make_old(directory: Path) -> None:
     hour_ago = time.time() - 3600
-    for path in (storage.root / "tmp" / ("a" * 22) / "input", storage.root / "tmp" / ("a" * 22)):
+    for path in (directory, *directory.rglob("*")):
         os.utime(path, (hour_ago, hour_ago))
 
-    assert storage.collect(older_than=1800) == 1
 
-    assert [path.name for path in (storage.root / "tmp").iterdir()] == ["b" * 22]
-    await new.abort()
+async def test_collect_never_takes_what_an_upload_still_writes(storage: LocalStorage) -> None:
+    receiver = storage.receive(JOB)
+    await receiver.write(b"x" * (2 << 20))
+    make_old(storage.root)
+
+    assert LocalStorage(storage.root, reserve_bytes=0).collect(older_than=1800) == 0
+    assert storage.collect(older_than=1800) == 0
+
+    assert (await receiver.finish("x")).size == 2 << 20
+
+
+UPLOAD_AND_DIE = """
+import asyncio, os, pathlib, sys
+from storage import LocalStorage
+
+async def upload():
+    receiver = LocalStorage(pathlib.Path(sys.argv[1]), reserve_bytes=0).receive("main." + "a" * 22)
+    await receiver.write(b"x" * (2 << 20))
+    await receiver.close()
+    os._exit(1)
+
+asyncio.run(upload())
+"""
+
+
+def test_collect_takes_old_leftovers_of_processes_that_are_gone(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", UPLOAD_AND_DIE, str(tmp_path)], check=False, timeout=30)
+    storage = LocalStorage(tmp_path, reserve_bytes=0)
+
+    assert len(list(tmp_path.glob("tmp/*/*/input"))) == 1
+    assert storage.collect(older_than=1800) == 0
+    make_old(tmp_path)
+    assert storage.collect(older_than=1800) == 1
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_an_artifact_has_the_fields_of_a_file() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from queuecore.model import new_token
 from storage import FileRef, Journal, LocalStorage, StorageFull
+from storage import receiver as receiving
 
 JOB = "main." + "a" * 22
 
@@ -33,7 +35,15 @@ def journal(file: FileRef, **changes: Any) -> Journal:
 
 
 def files_below(root: Path) -> set[str]:
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    """All files but the lock of this process."""
+    paths = (path for path in root.rglob("*") if path.is_file() and path.name != "lock")
+    return {path.relative_to(root).as_posix() for path in paths}
+
+
+def open_files() -> list[str]:
+    """What this process holds open."""
+    descriptors = Path("/proc/self/fd")
+    return [str(descriptor.resolve()) for descriptor in descriptors.iterdir()]
 
 
 async def test_a_committed_file_has_its_content_its_hash_and_its_journal(storage: LocalStorage) -> None:
@@ -69,7 +79,8 @@ async def test_an_aborted_upload_leaves_nothing(storage: LocalStorage, size: int
 
     await receiver.abort()
 
-    assert list(storage.root.rglob("*")) == [storage.root / "tmp"]
+    assert files_below(storage.root) == set()
+    assert list(storage.root.glob("tmp/*/*/")) == []
 
 
 async def test_abort_after_the_commit_changes_nothing(storage: LocalStorage) -> None:
@@ -136,6 +147,35 @@ async def test_a_cancelled_upload_can_still_be_aborted(storage: LocalStorage) ->
     await receiver.abort()
 
     assert files_below(storage.root) == set()
+
+
+async def test_a_file_that_has_come_is_not_held_open(storage: LocalStorage) -> None:
+    receivers = [storage.receive(f"main.{letter * 22}") for letter in "abcdefgh"]
+    for receiver in receivers:
+        await receiver.write(b"x" * (2 << 20))
+        await receiver.close()
+
+    assert not [path for path in open_files() if path.endswith("/input")]
+    for receiver in receivers:
+        assert (await receiver.finish("x")).size == 2 << 20
+        await receiver.abort()
+
+
+async def test_many_slow_uploads_hold_no_more_than_a_few_batches(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "MOST_BATCHES", 1 << 20)
+    receivers = [storage.receive(new_token()) for _ in range(20)]
+    for receiver in receivers:
+        for _ in range(10):
+            await receiver.write(b"x" * 65_536)
+
+    assert storage._batches.size <= (1 << 20) + 20 * 65_536
+    for receiver in receivers[:10]:
+        assert (await receiver.finish("x")).size == 655_360
+    for receiver in receivers:
+        await receiver.abort()
+    assert storage._batches.size == 0
 
 
 async def test_the_event_loop_turns_while_a_large_file_is_written(storage: LocalStorage) -> None:

@@ -17,6 +17,10 @@ def unique(name: str, *, fingerprint: str = "f", key: str = "key", window: int =
     return Entry(token_of(name), SPEC, EntryOptions(unique=key, fingerprint=fingerprint, window=window))
 
 
+def following(name: str) -> Entry:
+    return Entry(token_of(name), SPEC, EntryOptions(follows=True))
+
+
 async def test_a_plain_job_goes_to_the_end_of_the_normal_line(scene: Scene) -> None:
     await scene.enqueue("a")
     scene.see()
@@ -121,6 +125,34 @@ async def test_a_known_idempotency_key_answers_with_the_earlier_job(scene: Scene
 
     assert answers == [Submitted(id_of("a"), created=False)]
     assert scene.changes() == {}
+
+
+@pytest.mark.parametrize("fingerprint", ["f", "other"])
+async def test_jobs_that_follow_one_whose_key_is_known_are_not_stored_either(
+    scene: Scene, fingerprint: str
+) -> None:
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a")])
+    scene.see()
+
+    answers = await scene.broker.requests.enqueue(
+        SPACE, DEFAULT_LINE, [unique("b", fingerprint=fingerprint), following("c"), following("d")]
+    )
+
+    assert scene.changes() == {}
+    earlier = [answer.job_id if isinstance(answer, IdempotencyConflict) else answer.id for answer in answers]
+    assert earlier == [id_of("a")] * 3
+    assert all(isinstance(answer, IdempotencyConflict) == (fingerprint == "other") for answer in answers)
+
+
+async def test_jobs_that_follow_one_with_a_new_key_are_stored_with_it(scene: Scene) -> None:
+    entries = [unique("a"), following("b"), following("c")]
+
+    first = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
+    again = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
+
+    assert first == [Submitted(id_of(name), created=True) for name in "abc"]
+    assert again == [Submitted(id_of(name), created=False) for name in "abc"]
+    assert scene.line() == ["a", "b", "c"]
 
 
 async def test_a_known_idempotency_key_with_other_content_is_a_conflict(scene: Scene) -> None:

@@ -168,6 +168,24 @@ async def say(ctx: JobContext, line: str, seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+@handler("test.untrue", retries=2, backoff=AT_ONCE)
+async def untrue(ctx: JobContext) -> int:
+    """Return something else than is declared."""
+    return None  # type: ignore[return-value]  # that is the point
+
+
+@handler("test.process_untrue", runs="process", retries=2, backoff=AT_ONCE)
+def untrue_in_process(ctx: JobContext) -> int:
+    """Return something else than is declared, in a job process."""
+    return None  # type: ignore[return-value]  # that is the point
+
+
+@handler("test.thread_untrue", runs="thread", retries=2, backoff=AT_ONCE)
+def untrue_in_thread(ctx: JobContext) -> int:
+    """Return something else than is declared, in a thread."""
+    return None  # type: ignore[return-value]  # that is the point
+
+
 def _raise(how: str) -> Any:
     match how:
         case "permanent":

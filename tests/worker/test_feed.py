@@ -163,6 +163,20 @@ async def test_more_jobs_than_slots_are_all_run_once(
     assert (counts.completed, counts.running, counts.queued) == (300, 0, 0)
 
 
+@pytest.mark.parametrize("kind", ["test.untrue", "test.thread_untrue", "test.process_untrue"])
+async def test_a_result_of_another_type_than_is_declared_fails_its_job_for_good(
+    queue: Queue, runner: Runner, registry: Registry, kind: str
+) -> None:
+    job = await queue.enqueue(registry[kind])
+
+    with pytest.raises(JobFailed) as raised:
+        await job.result(timeout=20)
+
+    assert raised.value.type == "invalid-result"
+    assert raised.value.detail == (f"result of {kind}: Expected `int`, got `None`; it is declared as `int`")
+    assert (await job.record()).attempt == 1
+
+
 @pytest.mark.parametrize("kind", ["test.raise", "test.process_raise"])
 @pytest.mark.parametrize(
     ("how", "type", "attempts"),
@@ -171,7 +185,7 @@ async def test_more_jobs_than_slots_are_all_run_once(
         ("retry", "retry-asked", 3),
         ("error", "unexpected-error", 3),
         ("exit", "unexpected-error", 3),
-        ("unstorable", "unstorable-result", 1),
+        ("unstorable", "invalid-result", 1),
         ("large", "too-large", 1),
     ],
 )

@@ -99,8 +99,7 @@ def find_encoding(path: Path, *, chosen: str = "auto") -> Encoding:
             return marked
         if b"\0" in head and (wide := _by_nul_pattern(head)):
             return wide
-        controls = len(head) - len(head.translate(None, _CONTROLS))
-        if controls > 8 + len(head) // 50:
+        if _is_binary(head):
             raise CleaningError(
                 "This is not a text file.",
                 "It holds bytes that no CSV file has. Save it as CSV or XLSX in the program that made it "
@@ -133,6 +132,16 @@ def guess_encoding(evidence: bytes) -> Encoding:
         (rating for rating, other in ratings if evidence.decode(other, "replace") != meant), -math.inf
     )
     return Encoding(codec, _NAMES[codec], sure=best - rival > _SURE)
+
+
+def _is_binary(head: bytes) -> bool:
+    """Whether a file has more control characters than text has, and not one that parts its columns."""
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    if controls <= 8 + len(head) // 50:
+        return False
+    most = max(_CONTROLS[1:], key=head.count)
+    lines = head.splitlines()[:-1][:100] or [head]
+    return 10 * head.count(most) < 9 * controls or len({line.count(most) for line in lines if line}) > 3
 
 
 def _by_mark(head: bytes) -> Encoding | None:

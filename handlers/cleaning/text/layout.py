@@ -5,11 +5,12 @@ import re
 import msgspec
 
 from handlers.cleaning.failures import CleaningError
-from handlers.cleaning.options import DELIMITERS, HeaderChoice
+from handlers.cleaning.options import CleaningOptions, HeaderChoice, read_delimiter
 from handlers.cleaning.rules import count_columns, find_header
 from handlers.cleaning.table import Reject
-from handlers.cleaning.text.dialect import Reading, find_reading, read_as
-from handlers.cleaning.text.splitting import Dialect
+from handlers.cleaning.text.dialect import find_reading, read_as
+from handlers.cleaning.text.splitting import NO_DELIMITER, Dialect
+from handlers.cleaning.text.uniformity import Reading, Sample
 
 MOST_COLUMNS = 100_000
 # Rows that lack cells at the end are filled up, unless that made far more cells than the file holds.
@@ -30,6 +31,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     Attributes:
         dialect: how lines are read.
+        delimiter: as in `Reading`.
         lines_above: lines above the header row, or above the first row where there is none.
         above: the rows among these lines.
         header: the cells of the header row as they are, as many as there are columns; empty ones without it.
@@ -39,6 +41,7 @@ class Layout(msgspec.Struct, frozen=True):
     """
 
     dialect: Dialect
+    delimiter: str
     lines_above: int
     above: tuple[Reject, ...]
     header: tuple[str, ...]
@@ -47,37 +50,35 @@ class Layout(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def find_layout(
-    sample: str, *, complete: bool, delimiter: str = "auto", has_header: HeaderChoice = "auto"
-) -> Layout:
+def find_layout(text: str, *, complete: bool, options: CleaningOptions) -> Layout:
     """Say how a table is laid out.
 
     Args:
-        sample: the start of the text.
-        complete: whether the sample is the whole text.
-        delimiter: the sender's choice, by name.
-        has_header: whether the first row of the table names its columns.
+        text: its start.
+        complete: whether that is all of it.
+        options: the sender's word on delimiter, quotes and header.
 
     Raises:
         CleaningError: the text is no table, or has too many columns.
     """
-    if not complete and (end := max(sample.rfind("\n"), sample.rfind("\r"))) > 0:
-        sample = sample[: end + 1]
-    declared, sample = _take_declaration(sample)
-    if delimiter != "auto":
-        reading = read_as(sample, DELIMITERS[delimiter], complete, is_given=True)
+    if not complete and (end := max(text.rfind("\n"), text.rfind("\r"))) > 0:
+        text = text[: end + 1]
+    declared, text = _take_declaration(text)
+    sample = Sample(text, complete, options.quote, options.escape)
+    if options.delimiter != "auto":
+        reading = read_as(sample, read_delimiter(options.delimiter) or NO_DELIMITER, is_given=True)
     elif declared:
-        reading = read_as(sample, declared, complete, is_given=True)
+        reading = read_as(sample, declared, is_given=True)
     else:
-        reading = find_reading(sample, complete)
+        reading = find_reading(sample)
     if not reading.rows:
         raise CleaningError(
             "The file has no rows.",
             "It holds only blank lines. Check that the right file was chosen.",
             type="empty-file",
         )
-    _refuse_documents(sample)
-    return _lay_out(reading, 1 if declared else 0, has_header)
+    _refuse_documents(text)
+    return _lay_out(reading, 1 if declared else 0, options.first_row_is_header)
 
 
 def _take_declaration(sample: str) -> tuple[str, str]:
@@ -108,6 +109,7 @@ def _lay_out(reading: Reading, declared: int, has_header: HeaderChoice) -> Layou
     above = [row for row in reading.records if row.start < record.start and any(map(str.strip, row.cells))]
     return Layout(
         reading.dialect,
+        reading.delimiter,
         declared + record.start,
         tuple(
             Reject(declared + row.start + 1, "stands above the header row", tuple(row.cells)) for row in above

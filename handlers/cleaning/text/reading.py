@@ -42,9 +42,7 @@ class TextTable:
         self.encoding = find_encoding(path, chosen=options.encoding)
         self._newline = b"\n"
         sample, complete = self._read_sample()
-        self.layout = find_layout(
-            sample, complete=complete, delimiter=options.delimiter, has_header=options.first_row_is_header
-        )
+        self.layout = find_layout(sample, complete=complete, options=options)
 
     @property
     def header(self) -> Sequence[str]:
@@ -62,7 +60,7 @@ class TextTable:
             format="tsv" if layout.dialect.delimiter == "\t" else "csv",
             header_row=layout.lines_above + 1 if layout.header_lines else 0,
             encoding=encoding.name,
-            delimiter=layout.dialect.delimiter,
+            delimiter=layout.delimiter,
             warnings=layout.warnings if encoding.sure else (unsure, *layout.warnings),
         )
 

@@ -16,6 +16,7 @@ from operator import methodcaller
 import msgspec
 
 from handlers.cleaning.table import Reject
+from handlers.cleaning.text.marking import MARK, mark, unmark
 from handlers.cleaning.text.splitting import Dialect, new_reader, split
 from handlers.cleaning.values import SEPARATOR
 
@@ -67,6 +68,13 @@ class Cutter:
             first_line: number of its first line in the file.
             final: whether nothing follows it.
         """
+        dialect = self._dialect
+        if dialect.delimiter == MARK:
+            rows = self._cut(mark(text, dialect), first_line, final)
+            return msgspec.structs.replace(rows, columns=unmark(rows.columns, dialect.separator))
+        return self._cut(text, first_line, final)
+
+    def _cut(self, text: str, first_line: int, final: bool) -> Rows:
         dialect = self._dialect
         if dialect.escapes_quotes:
             text = text.replace("\\" + dialect.quote, dialect.quote * 2)

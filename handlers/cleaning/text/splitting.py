@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from handlers.cleaning.options import FIXED_WIDTH
+
 # What cuts the lines of a table with one column: a character that no text has.
 NO_DELIMITER = "\ufdd0"
 # How often, for each line, lines may be read in vain before no more are.
@@ -25,7 +27,9 @@ class Dialect(msgspec.Struct, frozen=True):
     """How the lines of a text table are read.
 
     Attributes:
-        delimiter: one character.
+        delimiter: one character, by which marked text is cut.
+        separator: what stands between the cells of the file, where that is not the delimiter.
+        edges: where the columns but the first begin in a table of fixed width; it has no separator.
         quote: what stands around a cell that holds a delimiter or a line break; doubled inside it.
         skips_spaces: whether spaces after a delimiter are ignored, so that `a, "b"` is quoted.
         escapes_quotes: whether a quote inside quotes is written `\\"`.
@@ -37,6 +41,15 @@ class Dialect(msgspec.Struct, frozen=True):
     skips_spaces: bool = False
     escapes_quotes: bool = False
     is_spaced: bool = False
+    separator: str = ""
+    edges: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What parts the columns: one or more characters, “fixed width”, or nothing in a single column."""
+        if self.edges:
+            return FIXED_WIDTH
+        return self.separator or self.delimiter.replace(NO_DELIMITER, "")
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -27,8 +27,8 @@ def write_text(
     """
     with path.open("w", encoding="utf-8-sig" if mark else "utf-8", newline="") as file:
         names = [_quote([name])[0] for name in header]
-        if len(names) == 1 and " " in names[0] and not names[0].startswith('"'):
-            # Without a delimiter in the file, the spaces in a name could be taken for one.
+        if len(names) == 1 and not names[0].startswith('"') and not names[0].isidentifier():
+            # Without a delimiter in the file, a space or a sign in a name could be taken for one.
             names = [f'"{names[0]}"']
         file.write(delimiter.join(names) + "\n")
         for batch in batches:
@@ -40,13 +40,21 @@ def write_text(
 def _quote(cells: list[str]) -> list[str]:
     joined = SEPARATOR.join(cells)
     found = [special for special in _SPECIALS if special in joined]
+    if "'" in joined:
+        # A column in which every cell is in single quotes would be read as a quoted one.
+        return [_quote_cell(cell) for cell in cells]
     if not found:
         return cells
     if len(found) == 1 and found != ['"']:
         only = found[0]
         return [f'"{cell}"' if only in cell else cell for cell in cells]
-    search = _SPECIAL.search
-    return ['"' + cell.replace('"', '""') + '"' if search(cell) else cell for cell in cells]
+    return [_quote_cell(cell) for cell in cells]
+
+
+def _quote_cell(cell: str) -> str:
+    if _SPECIAL.search(cell) or (cell[:1] == "'" == cell[-1:] and len(cell) > 1):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
 
 
 class RejectedFile:

@@ -14,31 +14,10 @@ local memory = base .. K_CALL .. runner .. ':' .. ARGV[2]
 local now = clock_ms()
 local now_text = integer(now)
 
--- The answer to a call that was already carried out: names from memory, the rest is still in the jobs.
-local function repeated(answer)
-  local registered, refused, names = string.match(answer, '^(%d) (%S*) (%S*)$')
-  local fenced, claims = {}, {}
-  for token in string.gmatch(refused, '[^,]+') do fenced[#fenced + 1] = token end
-  for of_ask in string.gmatch(names, '([^|]*)|') do
-    local flat = {}
-    for name in string.gmatch(of_ask, '[^,]+') do
-      local token, attempt = split_name(name)
-      local job = owned(token, attempt, SPEC)
-      if job then
-        flat[#flat + 1] = token
-        local plain = attempt == '1' and job.mark == ''
-        flat[#flat + 1] = plain and job[SPEC] or later_attempt(job.key, job[SPEC], attempt, job.mark)
-      end
-    end
-    claims[#claims + 1] = flat
-  end
-  return { tonumber(registered), fenced, claims, -1 }
-end
-
 local before = call('GET', memory)
 if before then
   local earlier, answer = string.match(before, '^(%d+) (.*)$')
-  if earlier == number then return repeated(answer) end
+  if earlier == number then return seldom().repeated(answer) end
   -- Sent before a call that was answered, and late: nobody waits for it, so it must claim nothing.
   if tonumber(earlier) > tonumber(number) then return { 1, {}, {}, -1 } end
 end
@@ -54,37 +33,6 @@ local function read_asks(at)
     at = at + 3 + queues
   end
   return at
-end
-
--- Settles what did not complete. What goes back to the front of a line does so last and in its own order,
--- whatever the order of the outcomes.
-local function settle_others(first, fenced)
-  local verbs = { complete = complete_tied, retry = retry, fail = fail, release = release, stop = stop, recover = recover }
-  local left, given_back, places = {}, {}, {}
-  local function settle(at)
-    local token, attempt = split_name(ARGV[at + 1])
-    if verbs[ARGV[at]](token, attempt, ARGV[at + 2], now_text) then
-      left[#left + 1] = ARGV[at + 1]
-    else
-      fenced[#fenced + 1] = token
-    end
-  end
-  for at = first, #ARGV, 3 do
-    if ARGV[at] == 'release' or ARGV[at] == 'recover' then
-      local token = split_name(ARGV[at + 1])
-      if not places[token] then
-        given_back[#given_back + 1], places[token] = token, {}
-      end
-      table.insert(places[token], at)
-    else
-      settle(at)
-    end
-  end
-  sort_latest_first(given_back)
-  for _, token in ipairs(given_back) do
-    for _, at in ipairs(places[token]) do settle(at) end
-  end
-  if #left > 0 then call_with_all('SREM', running, left) end
 end
 
 -- There may be more in a line than this runner took: passes the word on.
@@ -119,14 +67,14 @@ local at = read_asks(6)
 local fenced, done, claims, next_due = {}, {}, {}, -1
 if completed > 0 then done = complete(running, at, completed, now_text, fenced) end
 at = at + 2 * completed
-if #ARGV >= at then settle_others(at, fenced) end
+if #ARGV >= at then seldom().settle_others(running, at, fenced, now_text) end
 count('fenced', #fenced)
 
 local registered = is_registered(runner)
 if registered then
   next_due = next_due_ms(now)
   if next_due == 0 then
-    promote(now, 100)
+    seldom().promote(now, 100)
     next_due = next_due_ms(now)
   end
   for index, ask in ipairs(asks) do claims[index] = claim_for(ask) end

@@ -4,28 +4,8 @@
 -- flags  allow-oom
 -- ARGV   (part of advance)
 -- Adds the names of the attempts to `names`. Returns, flat: token, spec; for a job's later attempts, instead of its spec,
--- {spec, attempt, failures, crashes, checkpoint, mark}, '' where there is nothing; and how many there are.
+-- what later_attempt says; and how many there are.
 local MOST_SET_ASIDE = 250
-
-local function later_attempt(key, spec, attempt, mark)
-  local fields = call('HMGET', key, FAILURES, CRASHES, CHECKPOINT)
-  return { spec, attempt, fields[1] or '', fields[2] or '', fields[3] or '', mark }
-end
-
--- Whether a tied job that was taken out of its line may start its next attempt; else it is set aside.
-local function may_start(token, name, now)
-  local job = read(token, TIES, LINE, TURN)
-  local limits = limits_of(job[TIES])
-  local full = first_full(limits, tonumber(now))
-  if full then
-    remember_waiters(full, tonumber(now))
-    move(job, 'waiting', set_aside(token, job[LINE], job[TURN], 'limit', full.name, K_WAITERS))
-    pass_places_on(limits)
-    return false
-  end
-  take_places(limits, name, tonumber(now))
-  return true
-end
 
 -- Jumps over places that cancelled jobs left at the head, of which there can be very many in a row. Returns how many.
 local function skip_holes(line)
@@ -65,7 +45,7 @@ local function claim(runner, slots, lines, now, names)
           local name = earlier and name_of(token, attempt)
           if not earlier then
             count('orphans', 1)
-          elseif mark ~= '' and not may_start(token, name, now) then
+          elseif mark ~= '' and not seldom().may_start(token, name, now) then
             aside = aside + 1
           else
             call('HSET', key, STATE, 'running ' .. attempt .. mark, CLAIMED, claimed)

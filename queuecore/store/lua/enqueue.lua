@@ -4,7 +4,8 @@
 -- flags  -
 -- KEYS   1 the space's beginning
 -- ARGV   the line, then for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
---        options: delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms), ties (see limits)
+--        options: delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms), ties (see limits), follows (the job
+--        before it, and is not stored where that one's key is known)
 -- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there;
 --        empty when all are new. 'known': the same id again, a repeated call after a lost reply
 local now = clock_ms()
@@ -24,15 +25,6 @@ end
 local function stand_in_line(token)
   queued[#queued + 1] = token
   next_place = next_place + 1
-end
-
--- The limit that a new job has to wait for: one that is full, or that others wait for already.
-local function obstacle_of(ties)
-  local limits = ties and ties.limits or {}
-  for _, limit in ipairs(limits) do
-    if call('EXISTS', base .. K_WAITERS .. limit.name) == 1 then return limit end
-  end
-  return first_full(limits, now)
 end
 
 local function enqueue_with_options(key, token, spec, options)
@@ -61,13 +53,13 @@ local function enqueue_with_options(key, token, spec, options)
     call('ZADD', base .. K_SCHEDULED, due, token)
     timed = timed + 1
   else
-    local obstacle = obstacle_of(options.ties)
+    local obstacle = options.ties and seldom().obstacle_of(options.ties, now)
     if obstacle then
-      remember_waiters(obstacle, now)
+      seldom().remember_waiters(obstacle, now)
       timed = timed + (obstacle.interval and 1 or 0)
       field(STATE, 'waiting 0' .. mark)
       field(SEQ, 0)
-      field(set_aside(token, line, nil, 'limit', obstacle.name, K_WAITERS))
+      field(seldom().set_aside(token, line, nil, 'limit', obstacle.name, K_WAITERS))
     else
       field(STATE, 'queued 0' .. mark)
       field(SEQ, integer(next_place))
@@ -90,7 +82,7 @@ for first = 1, n, 1000 do
   known = known + call('EXISTS', unpack(keys, first, math.min(first + 999, n)))
 end
 
-local new = {}
+local new, led_to, led_reason = {}, nil, nil
 for index = 1, n do
   local key, token, spec = keys[index], ARGV[2 * index], ARGV[2 * index + 1]
   if new[key] or known > 0 and call('EXISTS', key) == 1 then
@@ -109,7 +101,12 @@ for index = 1, n do
     local options = cjson.decode(string.sub(token, TOKEN_LENGTH + 1))
     token = string.sub(token, 1, TOKEN_LENGTH)
     local earlier, reason
-    if options.unique then earlier, reason = take_key(token, options) end
+    if options.follows then
+      earlier, reason = led_to, led_reason
+    elseif options.unique then
+      earlier, reason = seldom().take_key(token, options)
+      led_to, led_reason = earlier, reason
+    end
     if earlier then
       except(index, reason, earlier)
     else

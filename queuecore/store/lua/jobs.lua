@@ -28,3 +28,9 @@ end
 local function version_of(job)
   return 1 + job.attempt + job.changes + (job.state == 'completed' and 1 or 0)
 end
+
+-- What a claim says of a job instead of its spec, if it is not the first one or the job has ties; '' where there is nothing.
+local function later_attempt(key, spec, attempt, mark)
+  local fields = call('HMGET', key, FAILURES, CRASHES, CHECKPOINT)
+  return { spec, attempt, fields[1] or '', fields[2] or '', fields[3] or '', mark }
+end

@@ -131,3 +131,27 @@ local function look_after_limits(now)
     end
   end
 end
+
+-- Whether a tied job that was taken out of its line may start its next attempt; else it is set aside.
+local function may_start(token, name, now)
+  local job = read(token, TIES, LINE, TURN)
+  local limits = limits_of(job[TIES])
+  local full = first_full(limits, tonumber(now))
+  if full then
+    remember_waiters(full, tonumber(now))
+    move(job, 'waiting', set_aside(token, job[LINE], job[TURN], 'limit', full.name, K_WAITERS))
+    pass_places_on(limits)
+    return false
+  end
+  take_places(limits, name, tonumber(now))
+  return true
+end
+
+-- The limit that a new job has to wait for: one that is full, or that others wait for already.
+local function obstacle_of(ties, now)
+  local limits = ties.limits or {}
+  for _, limit in ipairs(limits) do
+    if call('EXISTS', base .. K_WAITERS .. limit.name) == 1 then return limit end
+  end
+  return first_full(limits, now)
+end

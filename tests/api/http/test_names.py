@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.http.names import check_name, extension
+from api.http.names import check_name, content_disposition, extension
 from api.http.problems import Problem
 from storage import LocalStorage
 from tests.storage.uploads import store
@@ -23,10 +23,32 @@ from tests.storage.uploads import store
         ".csv",
         "x" * 251 + ".csv",
         "🙂.csv",
+        "👩‍💻.csv",
+        "❤️ 1️⃣.csv",
+        "می‌خواهم.csv",
+        "क्‍ष.csv",
+        "한글.csv",
+        "１２　３.csv",
     ],
 )
 def test_an_ordinary_name_is_kept(name: str) -> None:
     assert check_name(name) == name
+
+
+# Unicode's property Default_Ignorable_Code_Point, and what else has no look of its own.
+INVISIBLE = [
+    *"\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2028\u2060\u2066\u2069\ufeff\u00ad\u061c\u180e\u034f\u115f\u3164\uffa0",
+    *"\u2800\ufff9\ufe00\ufe0f\U000e0001\U000e0041\U000e007f\U000e0100\U0001d173\x7f\x85",
+]
+
+
+@pytest.mark.parametrize("character", INVISIBLE, ids=lambda character: f"U+{ord(character):04X}")
+def test_an_invisible_character_is_refused_and_never_sent(character: str) -> None:
+    with pytest.raises(Problem, match=f"U\\+{ord(character):04X}"):
+        check_name(f"da{character}ta.csv")
+
+    assert "filename*" not in content_disposition(f"da{character}ta.csv")
+    assert 'filename="da_ta.csv"' in content_disposition(f"da{character}ta.csv")
 
 
 def test_a_name_is_kept_in_its_composed_form() -> None:

@@ -37,6 +37,20 @@ async def test_pages_together_are_the_whole_list(site: Site, limit: int) -> None
     assert set(found) == made
 
 
+async def test_jobs_with_much_in_them_make_short_pages(site: Site) -> None:
+    made = {(await site.wait_job(note="x" * 200_000))["id"] for _ in range(14)}
+    pages: list[list[str]] = []
+    cursor = ""
+    while cursor is not None:
+        response = await site.client.get(f"/api/jobs?limit=200&cursor={cursor}")
+        assert len(response.content) < 1_300_000
+        pages.append([job["id"] for job in response.json()["items"]])
+        cursor = response.json()["next_cursor"]
+
+    assert [len(page) for page in pages] == [6, 6, 2]
+    assert {job_id for page in pages for job_id in page} == made
+
+
 async def test_the_next_page_is_linked(site: Site) -> None:
     for _ in range(3):
         await site.wait_job()
@@ -74,6 +88,7 @@ async def test_filters_take_state_kind_and_text(site: Site) -> None:
         ("limit=-1", "bad-parameter"),
         ("limit=many", "bad-parameter"),
         ("state=sleeping", "bad-parameter"),
+        ("q=" + "x" * 201, "bad-parameter"),
     ],
 )
 async def test_a_bad_query_is_refused(site: Site, query: str, problem: str) -> None:

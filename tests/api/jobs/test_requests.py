@@ -53,6 +53,66 @@ async def test_a_body_that_is_no_json_makes_no_job(site: Site, body: bytes) -> N
     assert await site.jobs() == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"kind": "demo.wait", "args": {"note": "\xff"}}', "Byte 41 of it is not UTF-8."),
+        (b"\xc3", "Byte 1 of it is not UTF-8."),
+        (b"\xfe\xff\x00{", "Byte 1 of it is not UTF-8."),
+    ],
+)
+async def test_a_body_that_is_no_utf_8_is_told_where(site: Site, body: bytes, said: str) -> None:
+    for path in ("/api/jobs", "/api/session"):
+        response = await site.client.post(path, content=body, headers={"Content-Type": "application/json"})
+
+        assert (response.status_code, response.json()["type"]) == (400, "/problems/body-not-json")
+        assert response.json()["detail"].startswith(said)
+
+
+@pytest.mark.parametrize("number", ["2.0", "2e0", "20E-1", "2"])
+async def test_a_whole_number_may_be_written_as_any_number(site: Site, number: str) -> None:
+    body = f'{{"kind": "demo.wait", "args": {{"seconds": 1, "times": {number}, "more": [{number}, 3]}}}}'
+
+    response = await site.client.post(
+        "/api/jobs", content=body.encode(), headers={"Content-Type": "application/json"}
+    )
+
+    assert response.status_code == 202, response.text
+    assert response.json()["args"] == {"seconds": 1, "times": 2, "more": [2, 3]}
+
+
+@pytest.mark.parametrize("number", ["2.5", "1e300", "-0.1"])
+async def test_a_number_that_is_not_whole_is_refused_for_one_that_is(site: Site, number: str) -> None:
+    body = f'{{"kind": "demo.wait", "args": {{"seconds": 1, "times": {number}}}}}'
+
+    response = await site.client.post(
+        "/api/jobs", content=body.encode(), headers={"Content-Type": "application/json"}
+    )
+
+    assert (response.status_code, response.json()["argument"]) == (422, "times")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Content-Encoding", "gzip")],
+        [("Content-Encoding", "identity"), ("Content-Encoding", "br")],
+        [("Content-Encoding", "identity, gzip")],
+        [("Transfer-Encoding", "gzip, chunked")],
+        [("Transfer-Encoding", "gzip"), ("Transfer-Encoding", "chunked")],
+    ],
+)
+async def test_a_body_that_is_encoded_is_refused(site: Site, headers: list[tuple[str, str]]) -> None:
+    for path in ("/api/jobs", "/api/upload?name=a.csv&kind=rows.count", "/api/session"):
+        response = await site.client.post(
+            path, content=b"{}", headers=[("Content-Type", "application/json"), *headers]
+        )
+
+        assert response.status_code == 415
+        assert response.json()["type"] == "/problems/content-encoding-not-accepted"
+    assert (site.files(), await site.jobs()) == ([], 0)
+
+
 async def test_a_request_that_the_queue_takes_for_senseless_is_told_so(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,8 @@ KIND = Kind(all_options)
         ("yes", ["False"], False),
         ("maybe", ["1"], True),
         ("whole", [" -12 "], -12),
+        ("whole", ["4.0"], 4),
+        ("many", ["[4.0, 5e0]"], [4, 5]),
         ("bounded", ["3"], 3),
         ("number", ["1e3"], 1000.0),
         ("text", [" a, b "], " a, b "),

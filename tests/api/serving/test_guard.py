@@ -168,6 +168,27 @@ async def test_an_unknown_address_is_a_problem_too(site: Site, path: str) -> Non
     assert response.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Authorization", "Content-Type", "Idempotency-Key", "If-Range", "Origin", "Range", "Sec-Fetch-Site"],
+)
+@pytest.mark.parametrize("other", ["a", "b"])
+async def test_a_header_of_which_there_is_one_is_refused_when_there_are_two(
+    site: Site, name: str, other: str
+) -> None:
+    response = await site.client.post("/api/jobs", content=b"{}", headers=[(name, "a"), (name, other)])
+
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/bad-request")
+    assert name.lower() in response.json()["detail"]
+
+
+@pytest.mark.parametrize("query", ["q=%ff", "q=%C3", "cursor=%80", "x=%ED%A0%80", "%ff"])
+async def test_an_address_that_is_no_utf_8_is_refused(site: Site, query: str) -> None:
+    response = await site.client.get(f"/api/jobs?{query}")
+
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/bad-parameter")
+
+
 async def test_a_crash_tells_nothing_of_the_inside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     async def crash(*_: object) -> None:
         raise RuntimeError("secret path /srv/x")

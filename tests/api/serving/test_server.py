@@ -175,6 +175,15 @@ async def test_answers_to_requests_that_came_together_keep_their_order(served: S
     assert answer.endswith(b"}")
 
 
+async def test_a_body_that_comes_compressed_is_refused(served: Served) -> None:
+    head = f"PUT {RAW} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".encode()
+
+    answer = await exchange(served, head + b"Transfer-Encoding: gzip, chunked\r\n\r\n4\r\na,b\n\r\n0\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 415")
+    assert (served.site.files(), await served.site.jobs()) == ([], 0)
+
+
 class Wire(asyncio.Transport):
     """Where bytes go; keeps each write."""
 

@@ -45,6 +45,11 @@ async def endless() -> Any:
 
 BAD: dict[str, tuple[Send, int, str]] = {
     "a compressed body": (bare(**{"Content-Encoding": "gzip"}), 415, "content-encoding-not-accepted"),
+    "a body that is compressed after all": (
+        bare(**{"Content-Encoding": "identity, gzip"}),
+        415,
+        "content-encoding-not-accepted",
+    ),
     "no file in the form": (
         lambda client: client.post("/api/upload", data={"kind": "rows.count"}, files={"most": (None, "3")}),
         422,
@@ -64,6 +69,11 @@ BAD: dict[str, tuple[Send, int, str]] = {
     "only an extension": (form(name=".csv"), 415, "file-type-not-accepted"),
     "a field of 1 MB": (form(note="x" * 1_000_000), 413, "field-too-large"),
     "a field of 100 kB": (form(note="x" * 100_000), 413, "field-too-large"),
+    "fields that are too large together": (
+        form(**{f"note{number}": "x" * 60_000 for number in range(10)}),
+        413,
+        "field-too-large",
+    ),
     "too many fields": (
         lambda client: client.post("/api/upload", files=[("a", (None, "b"))] * 1000),
         413,
@@ -106,6 +116,16 @@ BAD: dict[str, tuple[Send, int, str]] = {
         bare("name=a%E2%80%AEvsc.csv&kind=rows.count"),
         400,
         "file-name-not-allowed",
+    ),
+    "a name that is no UTF-8 in the address": (
+        bare("name=a%ff.csv&kind=rows.count"),
+        400,
+        "bad-parameter",
+    ),
+    "an option that is no UTF-8 in the address": (
+        bare("name=a.csv&kind=rows.count&delimiter=%C3"),
+        400,
+        "bad-parameter",
     ),
     "a name that is no UTF-8": (named("a\udcff.csv"), 400, "file-name-not-allowed"),
     "a name of 300 characters": (form(name="x" * 296 + ".csv"), 400, "file-name-not-allowed"),
@@ -160,7 +180,7 @@ async def test_bad_input_is_refused_and_leaves_nothing(site: Site, case: str) ->
     assert document["title"]
     assert document["detail"].endswith((".", "…}}."))
     assert (site.files(), await site.jobs()) == ([], 0)
-    assert list(site.service.storage.root.glob("tmp/*")) == []
+    assert list(site.service.storage.root.glob("tmp/*/*/")) == []
     assert (await site.client.get(document["type"])).status_code == 200
 
 
@@ -207,7 +227,7 @@ async def test_an_upload_that_is_cut_leaves_nothing(served: Served, chunked: boo
     await until("the request has ended", lambda: not served.server.server_state.tasks)
 
     assert (served.site.files(), await served.site.jobs()) == ([], 0)
-    assert list(storage.root.glob("tmp/*")) == []
+    assert list(storage.root.glob("tmp/*/*/")) == []
     assert reader is not None
 
 

@@ -4,7 +4,9 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import redis
 
@@ -68,6 +70,38 @@ async def test_an_idempotency_key_still_stands_for_the_restored_job(site: Site, 
     assert second.json()["id"] == first.json()["id"]
 
 
+async def test_both_jobs_of_a_key_whose_time_was_over_in_between_come_back(
+    site: Site, redis_url: str
+) -> None:
+    headers = {"Idempotency-Key": "k-1"}
+    first = (await site.client.post(RAW, content=CSV, headers=headers)).json()
+    await make_key_expire(site, redis_url, first["id"])
+    second = (await site.client.post(RAW, content=CSV + b"5,6\n", headers=headers)).json()
+    lose_everything(redis_url)
+
+    restored = await reconcile(site.service)
+
+    assert set(restored) == {first["id"], second["id"]}
+    again = await site.client.post(RAW, content=CSV + b"5,6\n", headers=headers)
+    assert again.json()["id"] == second["id"]
+
+
+async def test_several_files_are_replayed_after_redis_lost_everything(site: Site, redis_url: str) -> None:
+    request: dict[str, Any] = {
+        "files": [("file", ("one.csv", CSV)), ("file", ("two.csv", CSV))],
+        "data": {"kind": "rows.count"},
+        "headers": {"Idempotency-Key": "k-1"},
+    }
+    first = (await site.client.post("/api/upload", **request)).json()
+    lose_everything(redis_url)
+    await reconcile(site.service)
+
+    second = (await site.client.post("/api/upload", **request)).json()
+
+    assert [job["id"] for job in second["items"]] == [job["id"] for job in first["items"]]
+    assert await site.jobs() == 2
+
+
 async def test_a_deleted_job_does_not_come_back(site: Site, redis_url: str) -> None:
     job = await site.upload()
     await site.worker.run(job["id"], {"rows": 2})
@@ -108,7 +142,7 @@ class TestRedisAwayInTheLastMoment:
             raise BrokerUnavailable("gone")
 
         monkeypatch.setattr(uploads, "PATIENCE", 0.1)
-        monkeypatch.setattr(site.service.queue, "submit", refuse)
+        monkeypatch.setattr(site.service.queue, "submit_together", refuse)
         response = await site.client.post(RAW, content=CSV)
         monkeypatch.undo()
 
@@ -120,14 +154,14 @@ class TestRedisAwayInTheLastMoment:
         assert (site.files(), await site.jobs()) == ([], 0)
 
     async def test_what_redis_took_stays(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        submit = site.service.queue.submit
+        submit = site.service.queue.submit_together
 
         async def take_and_vanish(request: object) -> None:
             await submit(request)  # type: ignore[arg-type]
             raise BrokerUnavailable("gone")
 
         monkeypatch.setattr(uploads, "PATIENCE", 0.1)
-        monkeypatch.setattr(site.service.queue, "submit", take_and_vanish)
+        monkeypatch.setattr(site.service.queue, "submit_together", take_and_vanish)
         response = await site.client.post(RAW, content=CSV)
         monkeypatch.setattr(journal, "UNDECIDED_FOR", -1.0)
         await reconcile(site.service)
@@ -161,6 +195,16 @@ async def test_files_of_a_job_that_is_gone_go_after_a_while(site: Site) -> None:
     await reconcile(site.service)
 
     assert not site.service.storage.has_files(gone)
+
+
+async def make_key_expire(site: Site, redis_url: str, job_id: str) -> None:
+    """Have the time of the only idempotency key, whose job this is, be over."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(*client.keys("*unique:*"))
+    (path,) = site.service.storage.root.glob(f"??/{job_id.partition('.')[2]}/upload.json")
+    written = msgspec.json.decode(path.read_bytes())
+    written["received_ms"] -= 86_400_000 + 1
+    path.write_bytes(msgspec.json.encode(written))
 
 
 def make_old(directory: Path) -> None:

@@ -1,16 +1,24 @@
 """Sending files, as a form and as a bare body."""
 
 import asyncio
+import contextlib
 import hashlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 import pytest
+from redis.asyncio import Redis
 
-from queuecore import JobRequest, QueueFull, Submitted
+from api.http import Memory
+from api.uploads import journal
+from api.uploads import receiving as uploads
+from api.uploads.journal import reconcile
+from queuecore import JobRequest, Submitted
 from tests.api.site import CSV, Site, until
 
 RAW = "/api/upload?name=data.csv&kind=rows.count"
+FILES = {"file": ("data.csv", CSV)}
 
 
 async def test_a_form_makes_a_job_with_its_file_kind_and_options(site: Site) -> None:
@@ -253,25 +261,152 @@ async def test_the_answer_shows_no_path(site: Site) -> None:
     assert str(site.service.storage.root) not in text
 
 
-async def test_a_queue_that_fills_up_between_two_files_keeps_the_first(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    submit = site.service.queue.submit
+TWO: dict[str, Any] = {
+    "files": [("file", ("one.csv", CSV)), ("file", ("two.csv", CSV + b"5,6\n"))],
+    "data": {"kind": "rows.count"},
+}
 
-    async def take_one(request: JobRequest) -> Submitted:
-        if await site.jobs():
-            raise QueueFull
-        return await submit(request)
 
-    monkeypatch.setattr(site.service.queue, "submit", take_one)
-    response = await site.client.post(
-        "/api/upload",
-        files=[("file", ("one.csv", CSV)), ("file", ("two.csv", CSV))],
-        data={"kind": "rows.count"},
-    )
+class TestSeveralFiles:
+    """The files of one request become jobs together, or not at all."""
 
-    assert (response.status_code, response.json()["type"]) == (507, "/problems/queue-full")
-    (job,) = (await site.client.get("/api/jobs")).json()["items"]
-    assert job["file"]["name"] == "one.csv"
-    (journal,) = site.service.storage.journals()
-    assert journal.job_id == job["id"]
+    async def test_the_key_of_another_request_is_never_that_of_a_second_file(self, site: Site) -> None:
+        other = await site.client.post(RAW, content=b"x\n", headers={"Idempotency-Key": "K/1"})
+
+        several = await site.client.post("/api/upload", **TWO, headers={"Idempotency-Key": "K"})
+        again = await site.client.post("/api/upload", **TWO, headers={"Idempotency-Key": "K"})
+
+        assert several.status_code == 202, several.text
+        assert again.json() == several.json()
+        assert other.json()["id"] not in {job["id"] for job in several.json()["items"]}
+        assert await site.jobs() == 3
+
+    async def test_a_refused_request_leaves_neither_job_nor_file(self, site: Site) -> None:
+        await site.client.post(RAW, content=CSV, headers={"Idempotency-Key": "K"})
+        files = site.files()
+
+        refused = await site.client.post("/api/upload", **TWO, headers={"Idempotency-Key": "K"})
+
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/idempotency-key-reused")
+        assert (site.files(), await site.jobs()) == (files, 1)
+
+    async def test_a_replay_leaves_out_what_its_owner_deleted(self, site: Site) -> None:
+        headers = {"Idempotency-Key": "K"}
+        first, second = (await site.client.post("/api/upload", **TWO, headers=headers)).json()["items"]
+        await site.client.post(f"/api/jobs/{second['id']}/cancel")
+        await site.client.delete(f"/api/jobs/{second['id']}")
+
+        again = await site.client.post("/api/upload", **TWO, headers=headers)
+
+        assert [job["id"] for job in again.json()["items"]] == [first["id"]]
+        assert again.headers["idempotency-replayed"] == "true"
+        assert await site.jobs() == 1
+
+    async def test_a_part_without_a_file_changes_no_key(self, site: Site) -> None:
+        def form(files: str) -> bytes:
+            empty = '--x\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n'
+            kind = '--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nrows.count\r\n'
+            part = '--x\r\nContent-Disposition: form-data; name="file"; filename="%s.csv"\r\n\r\na\r\n'
+            return (kind + "".join(part % f if f != "-" else empty for f in files) + "--x--\r\n").encode()
+
+        headers = {"Idempotency-Key": "K", "Content-Type": "multipart/form-data; boundary=x"}
+        with_empty = await site.client.post("/api/upload", content=form("-a-b"), headers=headers)
+        without = await site.client.post("/api/upload", content=form("ab"), headers=headers)
+
+        assert with_empty.status_code == 202, with_empty.text
+        assert without.json() == with_empty.json()
+
+    async def test_a_queue_without_room_takes_none(self, site: Site, redis_url: str) -> None:
+        async with Redis.from_url(redis_url) as redis:
+            await redis.config_set("maxmemory", "1")
+            try:
+                response = await site.client.post("/api/upload", **TWO)
+            finally:
+                await redis.config_set("maxmemory", "0")
+
+        assert (response.status_code, response.json()["type"]) == (507, "/problems/queue-full")
+        assert (site.files(), await site.jobs()) == ([], 0)
+
+    @pytest.mark.parametrize("taken", [True, False])
+    async def test_a_request_that_is_cut_short_while_the_queue_is_asked_has_one_fate(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch, taken: bool
+    ) -> None:
+        submit = site.service.queue.submit_together
+
+        async def vanish(requests: Sequence[JobRequest]) -> list[Submitted]:
+            if taken:
+                await submit(requests)
+            raise asyncio.CancelledError
+
+        monkeypatch.setattr(site.service.queue, "submit_together", vanish)
+        with contextlib.suppress(asyncio.CancelledError):
+            await site.client.post("/api/upload", **TWO)
+        monkeypatch.setattr(journal, "UNDECIDED_FOR", 0.0)
+        await reconcile(site.service)
+
+        assert await site.jobs() == (2 if taken else 0)
+        assert len(list(site.service.storage.journals())) == (2 if taken else 0)
+        assert len(site.files()) == (4 if taken else 0)
+
+    async def test_a_process_that_dies_before_it_asks_the_queue_leaves_nothing(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Killed(BaseException):
+            pass
+
+        async def die(*_: object) -> None:
+            raise Killed
+
+        monkeypatch.setattr(uploads.Upload, "abort", die)
+        monkeypatch.setattr(site.service.queue, "submit_together", die)
+        with pytest.raises(Killed):
+            await site.client.post("/api/upload", **TWO)
+        assert len(site.files()) == 4
+        monkeypatch.setattr(journal, "UNDECIDED_FOR", 0.0)
+
+        assert await reconcile(site.service) == []
+
+        assert (site.files(), await site.jobs()) == ([], 0)
+
+
+def unfinished_form(size: int) -> AsyncIterator[bytes]:
+    """A form whose second field does not end."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nrows.count\r\n'
+        yield b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + b"x" * size
+        await asyncio.Event().wait()
+
+    return body()
+
+
+async def unfinished_json() -> AsyncIterator[bytes]:
+    yield b'{"kind": "' + b"x" * 50_000
+    await asyncio.Event().wait()
+
+
+async def test_unfinished_requests_together_hold_no_more_than_their_memory(site: Site) -> None:
+    site.service.memory = Memory(160_000)
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    unfinished = [
+        site.client.post("/api/upload", content=unfinished_form(50_000), headers=form),
+        site.client.post("/api/upload", content=unfinished_form(50_000), headers=form),
+        site.client.post(
+            "/api/jobs", content=unfinished_json(), headers={"content-type": "application/json"}
+        ),
+    ]
+    tasks = [asyncio.create_task(request) for request in unfinished]
+    await until("all are held", lambda: site.service.memory._left < 10_000)
+
+    refused = [
+        await site.client.post("/api/upload", files=FILES, data={"kind": "rows.count", "x": "y" * 20_000}),
+        await site.client.post("/api/jobs", json={"kind": "x" * 20_000}),
+    ]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+    assert [answer.status_code for answer in refused] == [503, 503]
+    assert {answer.json()["type"] for answer in refused} == {"/problems/too-busy"}
+    assert site.service.memory._left == 160_000
+    assert (await site.client.post("/api/upload", files=FILES, data={"kind": "rows.count"})).is_success

@@ -122,6 +122,39 @@ CASES = {
         "start (UTC)\n2026-01-05 10:00\n2026-01-06 11:00\n",
         [["start (UTC)"], ["2026-01-05 10:00"], ["2026-01-06 11:00"]],
     ),
+    "a colon": ("name:n\nAnn, B:1\nBob, C:2\n", [["name", "n"], ["Ann, B", "1"], ["Bob, C", "2"]]),
+    "a hash, and quotes": (
+        "id#place\n1#'Graz, Austria'\n2#'Linz, Austria'\n3#'Bonn, Germany'\n",
+        [["id", "place"], ["1", "Graz, Austria"], ["2", "Linz, Austria"], ["3", "Bonn, Germany"]],
+    ),
+    "a control character": (
+        "a\x01b\x01c\n" + "x, y\x011\x01z\n" * 20,
+        [["a", "b", "c"], *[["x, y", "1", "z"]] * 20],
+    ),
+    "two characters": (
+        'a||b||c\n1||"x, y"||2\n3||"z"||4\n',
+        [["a", "b", "c"], ["1", "x, y", "2"], ["3", "z", "4"]],
+    ),
+    "columns of fixed width": (
+        "name      city     n\nAnn Lee   New York 1\nBob       Graz     22\n",
+        [["name", "city", "n"], ["Ann Lee", "New York", "1"], ["Bob", "Graz", "22"]],
+    ),
+    "columns of fixed width, numbers to the right": (
+        "   id name    \n    1 Ann Lee \n  200 Bob     \n 3000 Cy      \n",
+        [["id", "name"], ["1", "Ann Lee"], ["200", "Bob"], ["3000", "Cy"]],
+    ),
+    "spaces between codes and numbers": (
+        "id code x y\n1 A/17 1.5 2\n2 B.4 2.5 3\n",
+        [["id", "code", "x", "y"], ["1", "A/17", "1.5", "2"], ["2", "B.4", "2.5", "3"]],
+    ),
+    "semicolons between cells in single quotes": (
+        "'a, b';1,5\n'c, d';2,5\n'e, f';3,5\n",
+        [["column_1", "column_2"], ["a, b", "1.5"], ["c, d", "2.5"], ["e, f", "3.5"]],
+    ),
+    "addresses of pages": ("https://a.org/x\nhttps://b.org/y\nhttps://c.org/z\n", None),
+    "times": ("start\n10:30\n11:15\n12:00\n", None),
+    "remarks": ("to do: this\nnext: that\nlast: more\n", None),
+    "columns without names between": ("a,,b\n1,,2\n3,,4\n", [["a", "b"], ["1", "2"], ["3", "4"]]),
     "text after a quoted word": ('a|b\n"x" y|1\n"z"|2\n', [["a", "b"], ['"x" y', "1"], ["z", "2"]]),
     "a delimiter inside the quoted word": (
         'a,b\n"x, y" z,1\n"w",2\n',
@@ -153,8 +186,53 @@ def test_a_table_is_read_as_it_was_meant(case: str) -> None:
 
     cleaned = clean(content, output="csv")
 
-    assert cleaned.rows == rows
+    # Without rows: the lines are cells of a single column.
+    assert cleaned.rows == (rows or [[line] for line in content.splitlines()])
     assert cleaned.rejected == []
+
+
+CHOSEN = {
+    "comma": ("a,b;c\n1,x;y\n", [["a", "b;c"], ["1", "x;y"]]),
+    "Semicolon": ("a,b;c\n1,x;y\n", [["a,b", "c"], ["1,x", "y"]]),
+    "none": ("a,b;c\n1,x;y\n", [["a,b;c"], ["1,x;y"]]),
+    "~": ("a~b\n1,5~2\n", [["a", "b"], ["1,5", "2"]]),
+    "||": ('a||b|c\n1||"2||3"\n', [["a", "b|c"], ["1", "2||3"]]),
+    "\\t": ("a\tb\n1\t2\n", [["a", "b"], ["1", "2"]]),
+    "\\x1f": ("a\x1fb\n1\x1f2\n", [["a", "b"], ["1", "2"]]),
+    "fixed width": ("a   b\n1,5 2\n33  4\n", [["a", "b"], ["1,5", "2"], ["33", "4"]]),
+}
+
+
+@pytest.mark.parametrize("delimiter", CHOSEN)
+def test_any_delimiter_can_be_chosen(delimiter: str) -> None:
+    content, rows = CHOSEN[delimiter]
+
+    cleaned = clean(content, delimiter=delimiter, output="csv", normalize_numbers=False)
+
+    assert cleaned.rows == rows
+
+
+def test_quotes_can_be_chosen() -> None:
+    content = "a,b\n'x',\"y\"\n'z',\"w\"\n"
+
+    assert clean(content, quote="double").rows[1] == ["'x'", "y"]
+    assert clean(content, quote="single").rows[1] == ["x", '"y"']
+    assert clean(content, quote="none").rows[1] == ["'x'", '"y"']
+
+
+def test_how_quotes_are_written_inside_quotes_can_be_chosen() -> None:
+    content = 'a,b\n1,"x\\"\n2,"y\\"\n'
+
+    assert clean(content).rows[1] == ["1", "x\\"]
+    assert clean(content, escape="doubled").rows[1] == ["1", "x\\"]
+
+
+@pytest.mark.parametrize("delimiter", ["x", '"', "", "1", "comma,", "\n", "|" * 11])
+def test_what_cannot_be_a_delimiter_is_refused(delimiter: str) -> None:
+    error = refusal("a,b\n1,2\n", delimiter=delimiter)
+
+    assert error.type == "wrong-option"
+    assert "comma, semicolon" in error.detail
 
 
 def test_a_chosen_delimiter_is_used() -> None:
@@ -215,8 +293,10 @@ def test_comments_may_be_longer_than_a_sample(lines: int) -> None:
 
 DOUBTS = {
     "one column": ("city\nParis, France\nRome, Italy\n", "read as one column"),
-    "single quotes": ("a,b\n'x, y',2\n", "single quotes"),
-    "spaces": ("x y\n1.5 2.5\n3.5 4.5\n", "separated by spaces"),
+    "single quotes": ("a,b\n'x, y',2\n", "Single quotes"),
+    "an unusual delimiter": ("a~b\nx~2\ny~3\n", "taken to be “~”"),
+    "fixed width": ("a  bc\nx  y z\nyy z\n", "taken to be fixed width"),
+    "spaces": ("x y\n1.5 2.5\n3.5 4.5\n", "taken to be space"),
     "names are missing": ("a,b\n1,2,3\n4,5,6\n", "names only 2 of 3 columns"),
 }
 
