@@ -205,7 +205,6 @@ def start_children(ctx: JobContext) -> list[int]:
 @handler("jobs.coroutine")
 async def coroutine(ctx: JobContext, how: str, seconds: float = 0.05) -> list[Any]:
     """Do what an async handler does, and end in one of the ways there are."""
-    ctx.progress(1, 2)
     match how:
         case "return":
             KEPT.append(asyncio.create_task(asyncio.sleep(60)))
@@ -224,6 +223,7 @@ async def coroutine(ctx: JobContext, how: str, seconds: float = 0.05) -> list[An
 
             KEPT.append(asyncio.create_task(exit()))
     try:
+        ctx.progress(1, 2)
         await asyncio.sleep(seconds)
     finally:
         ctx.log("cleaned up")

@@ -45,6 +45,9 @@ def find_reading(sample: Sample) -> Reading:
     if best.is_even and best.width > 1 and not count_dangling(best.rows):
         return best
     odd = max(_odd_readings(sample), key=lambda reading: reading.score, default=None)
+    # Where both part every row into as many cells, the usual one is meant.
+    if odd is not None and best.is_even and best.width >= odd.width > 1:
+        odd = None
     if odd is not None and _ODD * odd.score > best.score:
         taken = _TAKEN.format(delimiter=_quoted(odd.dialect.name))
         return msgspec.structs.replace(odd, warnings=(*odd.warnings, taken))

@@ -135,10 +135,15 @@ def _has_loose_quotes(record: Record, lines: list[str], quote: str) -> bool:
 def count_dangling(rows: list[Record]) -> int:
     """Count rows in which a text in single quotes is cut in two: `'a`, `b'`."""
     return sum(
-        any(len(cell) > 1 and (cell[0] == "'") != (cell[-1] == "'") for cell in map(str.strip, row.cells))
+        any(map(_dangles, map(str.strip, row.cells)))
         for row in rows
         if any("'" in cell for cell in row.cells)
     )
+
+
+def _dangles(cell: str) -> bool:
+    # An apostrophe before what would be a formula is one that makes it safe.
+    return len(cell) > 1 and (cell[0] == "'" and cell[1] not in "=+-@") != (cell[-1] == "'")
 
 
 def _lines(text: str, dialect: Dialect) -> list[str]:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.cleaning import CleaningError
+from handlers.cleaning.options import FIXED_WIDTH, read_delimiter
 from handlers.cleaning.values import escape_formula, tidy_cell
 from tests.handlers.cleaning.tables import Outcome, clean
 
@@ -122,6 +123,7 @@ def changes_nothing(first: Outcome, **options: Any) -> None:
 @example([["", ",", ","]], {"output": "tsv"})
 @example([["x y"], ["1.5 2.5"], ["3.5 4.5"]], {})
 @example([["a", "b", "12345"], ["a", "b", "12,345.0"]], {})
+@example([["-1,234.50", "-1,234.50"]], {"output": "tsv"})
 def test_cleaning_a_cleaned_table_changes_nothing(rows: list[list[str]], options: dict[str, Any]) -> None:
     first = attempt(written(rows), delimiter="comma", **options)
 
@@ -147,6 +149,7 @@ def test_cleaning_a_cleaned_mess_changes_nothing(text: str, delimiter: str) -> N
 @given(RAGGED)
 @thorough
 @example(",-5\n,,\ufeff\n,-5,\n,a")
+@example(",,#\n,#,\n,=1+1,#")
 def test_cleaning_cleaned_ragged_rows_changes_nothing(text: str) -> None:
     first = attempt(text.encode("utf-8", "surrogateescape"))
 
@@ -181,6 +184,7 @@ def test_no_row_is_lost(text: str) -> None:
 
 @given(st.one_of(RAW, RAGGED).map(lambda text: text.translate(dict.fromkeys(map(ord, "\"'\0\x85")))))
 @thorough
+@example(",#\n,#\n#N/A\n#")
 def test_every_line_without_quotes_is_the_header_a_row_or_a_rejected_row(text: str) -> None:
     cleaned = attempt(text.encode("utf-8", "surrogateescape"))
 
@@ -188,7 +192,9 @@ def test_every_line_without_quotes_is_the_header_a_row_or_a_rejected_row(text: s
         return
     counts = cleaned.report.rows
     lines = re.split(r"\r\n|\r|\n", text)
-    filled = sum(any(map(tidy_cell, re.split(r"[,;\t|]", line))) for line in lines)
+    taken = read_delimiter(cleaned.report.delimiter)
+    parting = r"[,;\t|]" if taken in ("", FIXED_WIDTH) else rf"[,;\t|]|{re.escape(taken)}"
+    filled = sum(any(map(tidy_cell, re.split(parting, line))) for line in lines)
     filled -= bool(cleaned.report.header_row) + lines[0].removeprefix("\ufeff").lower().startswith("sep=")
     assert filled <= counts.written + counts.rejected
 
