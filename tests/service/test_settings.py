@@ -10,6 +10,7 @@ import pytest
 from config import Settings
 from config.options import keys_of
 from queuecore import JobRequest, Queue
+from queuecore.model.options import ALONE_SLOTS
 from tests.service.service import SHORT_HEARTBEAT, Service, wait_until
 
 MIB = 1 << 20
@@ -73,8 +74,8 @@ def test_every_setting_is_set_here_or_shown_elsewhere() -> None:
 def test_the_worker_has_its_name_runners_slots_and_queues(service: Service) -> None:
     def all_there() -> bool:
         runners = service.with_queue(lambda queue: queue.inspector.figures.runners())
-        slots = sorted((each.slots for each in runners), key=len)
-        return slots == [{"process": 2}, *[{"async": 3, "thread": 2}] * 2] and all(
+        slots = sorted((each.slots for each in runners), key=lambda slots: "async" in slots)
+        return slots == [{"process": 2, "alone": ALONE_SLOTS}, *[{"async": 3, "thread": 2}] * 2] and all(
             (each.worker, each.alive, each.queues) == ("tester", True, ("default", "extra"))
             for each in runners
         )
