@@ -213,7 +213,12 @@ def clean(
     with files.attempt(ctx.job_id, ctx.attempt) as attempt:
         try:
             cleaned = clean_file(
-                files.path(file), attempt.scratch, name=file.name, options=options, report=report
+                files.path(file),
+                attempt.scratch,
+                name=file.name,
+                options=options,
+                report=report,
+                create=lambda path: attempt.create(path.name),
             )
         except CleaningError as error:
             raise Permanent(error.title, error.detail, type=error.type) from error

@@ -4,14 +4,18 @@ Every attempt has its own directories, so that an attempt that lost its job can 
 Used inside handlers, without an event loop.
 """
 
+import io
 import os
 import shutil
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self, cast
 
 from storage.durable import hash_file, make_directory, sync_directory, sync_file
 from storage.files import Artifact
+from storage.room import Room
+
+_BUFFER = 256 << 10  # bytes
 
 # Decided here and not by the machine's own tables, which differ; nothing that a browser would run.
 MEDIA_TYPES = {
@@ -33,16 +37,31 @@ class AttemptFiles:
         scratch: an existing, empty directory that only this attempt uses.
     """
 
-    def __init__(self, *, root: Path, home: Path, job_id: str, attempt: int) -> None:
+    def __init__(self, *, root: Path, home: Path, job_id: str, attempt: int, room: Room) -> None:
         self._root = root
+        self._room = room
         self._results = home / f"results-{attempt}"
         self.scratch = home / f"scratch-{attempt}"
         make_directory(home, below=root)
-        if not (home / "job").exists():
-            (home / "job").write_text(job_id)
         _remove_earlier(home, attempt)
         shutil.rmtree(self.scratch, ignore_errors=True)
+        room.check(0)
         self.scratch.mkdir(mode=0o700)
+        self._name_job(home, job_id)
+
+    def create(self, filename: str) -> BinaryIO:
+        """Make a file in the scratch directory that takes its room before it is written.
+
+        Files that are made otherwise find out that the disk is full when it is.
+
+        Args:
+            filename: its name in the scratch directory.
+
+        Raises:
+            StorageFull: there is no room left; so may each write.
+        """
+        file = self._room.create(self.scratch / _plain(filename))
+        return cast("BinaryIO", io.BufferedWriter(file, _BUFFER))
 
     def publish(self, filename: str, *, name: str | None = None, media_type: str | None = None) -> Artifact:
         """Move a finished file out of the scratch directory, durably, and say what it is.
@@ -56,12 +75,12 @@ class AttemptFiles:
 
         Raises:
             FileNotFoundError: there is no such file in the scratch directory.
+            StorageFull: with it, less than the reserve would be free.
             ValueError: `filename` is not the plain name of a file.
         """
-        if filename != os.path.basename(filename) or filename in ("", ".", ".."):
-            raise ValueError(f"{filename!r} is not the plain name of a file in the scratch directory")
-        source = self.scratch / filename
+        source = self.scratch / _plain(filename)
         sync_file(source)
+        self._room.check(0)
         shown = name or filename
         make_directory(self._results, below=self._root)
         target = self._results / str(sum(1 for _ in self._results.iterdir()))
@@ -87,6 +106,19 @@ class AttemptFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _name_job(self, home: Path, job_id: str) -> None:
+        if not (home / "job").exists():
+            # By a rename: on a full disk half a name could be left.
+            written = self.scratch / "job"
+            written.write_text(job_id)
+            written.rename(home / "job")
+
+
+def _plain(filename: str) -> str:
+    if filename != os.path.basename(filename) or filename in ("", ".", ".."):
+        raise ValueError(f"{filename!r} is not the plain name of a file in the scratch directory")
+    return filename
 
 
 def _remove_earlier(home: Path, attempt: int) -> None:

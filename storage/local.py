@@ -23,15 +23,17 @@ import msgspec
 
 from storage.attempt import AttemptFiles
 from storage.durable import hash_file, sync_directory
-from storage.errors import FileMissing, StorageFull
+from storage.errors import FileMissing
 from storage.files import JOURNALS, Artifact, Entry, FileRef, Journal, Standing
 from storage.incoming import Incoming, collect
 from storage.receiver import Batches, Receiver
+from storage.room import Room
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\Z")
 _KEY = re.compile(r"[A-Za-z0-9_-]{2}/[A-Za-z0-9_-]{22}/(input|results-\d{1,9}/\d{1,4})\Z")
 
 RESERVE_BYTES = 64 << 20
+LEFT_FOR_RESULTS = 4  # times the reserve: what uploads leave free
 
 
 class LocalStorage:
@@ -39,12 +41,17 @@ class LocalStorage:
 
     Args:
         root: the directory; made where it does not exist.
-        reserve_bytes: room that uploads leave free.
+        reserve_bytes: room that results leave free.
+
+    Attributes:
+        for_uploads, for_results: the room that there is for them. Uploads leave more free than results, so
+            that what was accepted can be finished.
     """
 
     def __init__(self, root: Path, *, reserve_bytes: int = RESERVE_BYTES) -> None:
         self.root = root
-        self.reserve_bytes = reserve_bytes
+        self.for_uploads = Room(root, LEFT_FOR_RESULTS * reserve_bytes)
+        self.for_results = Room(root, reserve_bytes)
         self._temporary = root / "tmp"
         self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._batches = Batches()
@@ -60,13 +67,13 @@ class LocalStorage:
         Raises:
             StorageFull: there is no room for as much.
         """
-        self.check_room(expected)
+        self.for_uploads.check(expected)
         token = _token_of(job_id)
         return Receiver(
             root=self.root,
             temporary=self._incoming.place(token),
             final=self._home(token),
-            check_room=self.check_room,
+            room=self.for_uploads,
             batches=self._batches,
         )
 
@@ -107,9 +114,13 @@ class LocalStorage:
         return path
 
     def attempt(self, job_id: str, attempt: int) -> AttemptFiles:
-        """Open the directories of one attempt; what earlier attempts of the job left is removed."""
+        """Open the directories of one attempt; what earlier attempts of the job left is removed.
+
+        Raises:
+            StorageFull: there is no room for results.
+        """
         home = self._home(_token_of(job_id))
-        return AttemptFiles(root=self.root, home=home, job_id=job_id, attempt=attempt)
+        return AttemptFiles(root=self.root, home=home, job_id=job_id, attempt=attempt, room=self.for_results)
 
     def delete(self, job_id: str) -> None:
         """Remove every file of a job; harmless where there is none."""
@@ -163,16 +174,6 @@ class LocalStorage:
         Returns: how many were removed.
         """
         return collect(self._temporary, older_than)
-
-    def free_bytes(self) -> int:
-        """Return how much room is left for files, in bytes; the reserve is not counted off."""
-        return shutil.disk_usage(self.root).free
-
-    def check_room(self, size: int) -> None:
-        """Raise `StorageFull` where `size` more bytes would touch the reserve."""
-        free = self.free_bytes()
-        if free - size < self.reserve_bytes:
-            raise StorageFull(free, self.reserve_bytes)
 
     def _home(self, token: str) -> Path:
         return self.root / token[:2] / token

@@ -6,7 +6,6 @@ batch is being collected. Nothing is visible under its final name before `commit
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,10 +14,10 @@ import msgspec
 from storage.durable import make_directory, sync_directory, write_file
 from storage.errors import refusing_when_full
 from storage.files import JOURNALS, FileRef, Journal, Standing
+from storage.room import Room, RoomyFile
 
 BATCH = 2 << 20  # bytes handed to a thread at a time
 MOST_BATCHES = 64 << 20  # bytes of all receivers together
-_CHECK_ROOM_EVERY = 64 << 20  # bytes
 
 
 class Batches:
@@ -54,7 +53,7 @@ class Receiver:
         root: Path,
         temporary: Path,
         final: Path,
-        check_room: Callable[[int], None],
+        room: Room,
         batches: "Batches",
     ) -> None:
         self.size = 0
@@ -62,13 +61,12 @@ class Receiver:
         self._root = root
         self._temporary = temporary
         self._final = final
-        self._check_room = check_room
+        self._room = room
         self._pending: list[bytes] = []
         self._pending_size = 0
-        self._unchecked = 0
         self._writing: asyncio.Future[None] | None = None
         self._digest = hashlib.sha256()
-        self._descriptor: int | None = None
+        self._file: RoomyFile | None = None
         self._closed = False
         self._finished: FileRef | None = None
 
@@ -150,37 +148,21 @@ class Receiver:
             self._writing = None
 
     def _write_batch(self, batch: list[bytes]) -> None:
-        with refusing_when_full(self._root):
-            if self._descriptor is None:
-                self._open()
-            for block in batch:
-                self._digest.update(block)
-                self._write_block(block)
+        file = self._open_file()
+        for block in batch:
+            self._digest.update(block)
+            file.write(block)
 
-    def _write_block(self, block: bytes) -> None:
-        assert self._descriptor is not None
-        view = memoryview(block)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-        self._unchecked += len(block)
-        if self._unchecked >= _CHECK_ROOM_EVERY:
-            self._check_room(0)
-            self._unchecked = 0
-
-    def _open(self) -> None:
-        self._check_room(0)
-        self._temporary.mkdir(mode=0o700)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._descriptor = os.open(self._temporary / "input", flags, 0o600)
+    def _open_file(self) -> RoomyFile:
+        if self._file is None:
+            with refusing_when_full(self._root):
+                self._temporary.mkdir(mode=0o700)
+                self._file = self._room.create(self._temporary / "input")
+        return self._file
 
     def _close_durably(self) -> None:
-        with refusing_when_full(self._root):
-            if self._descriptor is None:
-                self._open()
-            assert self._descriptor is not None
-            os.fsync(self._descriptor)
-        os.close(self._descriptor)
-        self._descriptor = None
+        with self._open_file() as file:
+            file.make_durable()
 
     def _publish(self, journal: bytes, name: str) -> None:
         with refusing_when_full(self._root):
@@ -191,9 +173,8 @@ class Receiver:
         sync_directory(self._final.parent)
 
     def _remove(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._file is not None:
+            self._file.close()
         for name in ("input", *JOURNALS.values()):
             (self._temporary / name).unlink(missing_ok=True)
         if self._temporary.is_dir():

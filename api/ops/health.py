@@ -83,7 +83,7 @@ async def _reason_not_ready(service: Service) -> str:
         return f"Redis does not answer within {ANSWER_WITHIN:g} s."
     if not os.access(service.storage.root, os.W_OK):
         return "The data directory cannot be written to."
-    if service.storage.free_bytes() < service.storage.reserve_bytes:
+    if service.storage.for_uploads.free() < service.storage.for_uploads.reserve:
         return "There is no room left for uploads."
     return ""
 
@@ -111,8 +111,8 @@ async def _check_all(service: Service) -> dict[str, list[Check]]:
 
 
 def _check_disk(service: Service) -> Check:
-    free = service.storage.free_bytes()
-    if free < service.storage.reserve_bytes or not os.access(service.storage.root, os.W_OK):
+    free = service.storage.for_uploads.free()
+    if free < service.storage.for_uploads.reserve or not os.access(service.storage.root, os.W_OK):
         status: Status = "fail"
         output = "Uploads are refused: make room in, or give write access to, the data directory."
     elif free < LITTLE_ROOM:

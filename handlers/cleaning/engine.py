@@ -2,9 +2,10 @@
 
 import csv
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -49,6 +50,13 @@ _WORKBOOK_STEPS = (
 )
 
 
+Create = Callable[[Path], BinaryIO]
+
+
+def _create(path: Path) -> BinaryIO:
+    return path.open("xb")
+
+
 class CleanedFile(msgspec.Struct, frozen=True):
     """What came out.
 
@@ -70,7 +78,13 @@ class CleanedFile(msgspec.Struct, frozen=True):
 
 
 def clean_file(
-    path: Path, directory: Path, *, name: str, options: CleaningOptions, report: Report
+    path: Path,
+    directory: Path,
+    *,
+    name: str,
+    options: CleaningOptions,
+    report: Report,
+    create: Create = _create,
 ) -> CleanedFile:
     """Clean a CSV, TSV or XLSX file.
 
@@ -80,6 +94,7 @@ def clean_file(
         name: what its owner calls it.
         options: how it is to be cleaned.
         report: called with the progress, many times a second.
+        create: makes a file by its path, to write it.
 
     Raises:
         CleaningError: the file cannot be cleaned; its texts are for the sender.
@@ -88,7 +103,7 @@ def clean_file(
         kind = identify(path, name)
         steps = Steps(_WORKBOOK_STEPS if kind == "xlsx" else _TEXT_STEPS, report)
         source = _open(path, kind, directory, options, steps)
-        return _Cleaning(source, directory, name, options, steps).run()
+        return _Cleaning(source, directory, name, options, steps, create).run()
 
 
 @contextmanager
@@ -124,9 +139,16 @@ class _Cleaning:
     """One run over one source."""
 
     def __init__(
-        self, source: Source, directory: Path, name: str, options: CleaningOptions, steps: Steps
+        self,
+        source: Source,
+        directory: Path,
+        name: str,
+        options: CleaningOptions,
+        steps: Steps,
+        create: Create,
     ) -> None:
         self._source = source
+        self._create = create
         self._directory = directory
         self._name = name
         self._options = options
@@ -143,7 +165,7 @@ class _Cleaning:
             else HeaderRepeats(),
             most_characters=MOST_CHARACTERS_IN_XLSX_CELL if self._output == "xlsx" else 0,
         )
-        self._rejected = RejectedFile(directory / "rejected.csv", self._names, escape=escape)
+        self._rejected = RejectedFile(lambda: create(directory / "rejected.csv"), self._names, escape=escape)
         self._rows = self._read = self._written = 0
 
     def run(self) -> CleanedFile:
@@ -199,7 +221,8 @@ class _Cleaning:
         names = [self._names[index] for index in kept]
         rows = self._rewritten(plans, kept)
         if self._output != "xlsx":
-            write_text(path, names, rows, delimiter=self._delimiter(), mark=self._options.excel_bom)
+            file = self._create(path)
+            write_text(file, names, rows, delimiter=self._delimiter(), mark=self._options.excel_bom)
             return
         written = [plans[index] for index in kept]
         sheets = write_workbook(path, names, written, rows, most_rows=most_rows)

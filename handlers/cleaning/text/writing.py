@@ -2,9 +2,9 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import TextIOWrapper
+from typing import BinaryIO
 
 from handlers.cleaning.report import show_undecoded
 from handlers.cleaning.table import Reject, Written
@@ -17,24 +17,25 @@ _SPECIAL = re.compile(f"[{re.escape(_SPECIALS)}]")
 
 
 def write_text(
-    path: Path, header: Sequence[str], batches: Iterable[Written], *, delimiter: str, mark: bool
+    file: BinaryIO, header: Sequence[str], batches: Iterable[Written], *, delimiter: str, mark: bool
 ) -> None:
     """Write a table.
 
     Args:
+        file: where to; it is closed.
         header: names of the columns.
         mark: whether the file starts with a byte order mark.
     """
-    with path.open("w", encoding="utf-8-sig" if mark else "utf-8", newline="") as file:
+    with TextIOWrapper(file, encoding="utf-8-sig" if mark else "utf-8", newline="") as text:
         names = [_quote([name])[0] for name in header]
         if len(names) == 1 and not names[0].startswith('"') and not names[0].isidentifier():
             # Without a delimiter in the file, a space or a sign in a name could be taken for one.
             names = [f'"{names[0]}"']
-        file.write(delimiter.join(names) + "\n")
+        text.write(delimiter.join(names) + "\n")
         for batch in batches:
             if batch.columns and batch.columns[0]:
                 quoted = [_quote(cells) for cells in batch.columns]
-                file.write("\n".join(map(delimiter.join, zip(*quoted, strict=True))) + "\n")
+                text.write("\n".join(map(delimiter.join, zip(*quoted, strict=True))) + "\n")
 
 
 def _quote(cells: list[str]) -> list[str]:
@@ -61,15 +62,16 @@ class RejectedFile:
     """The rows that were set aside; the file exists only once there is one.
 
     Args:
+        create: makes it.
         header: names of the columns, as the rejected rows' own cells are headed.
         escape: whether cells that start a formula are made text.
     """
 
-    def __init__(self, path: Path, header: Sequence[str], *, escape: bool) -> None:
-        self._path = path
+    def __init__(self, create: Callable[[], BinaryIO], header: Sequence[str], *, escape: bool) -> None:
+        self._create = create
         self._header = header
         self._escape = escape
-        self._file: TextIO | None = None
+        self._file: TextIOWrapper | None = None
         self.count = 0
 
     def write(self, rejects: Sequence[Reject]) -> None:
@@ -77,7 +79,7 @@ class RejectedFile:
         if not rejects:
             return
         if self._file is None:
-            self._file = self._path.open("w", encoding="utf-8", newline="")
+            self._file = TextIOWrapper(self._create(), encoding="utf-8", newline="")
             csv.writer(self._file, lineterminator="\n").writerow(["row", "reason", *self._header])
         csv.writer(self._file, lineterminator="\n").writerows(self._lines(rejects))
         self.count += len(rejects)

@@ -46,7 +46,7 @@ async def test_a_missing_worker_is_a_warning_that_says_what_to_do(site: Site) ->
 
 
 async def test_no_room_for_uploads_is_a_failure(site: Site) -> None:
-    site.service.storage.reserve_bytes = 1 << 60
+    site.service.storage.for_uploads.reserve = 1 << 60
 
     status, document = await health(site)
     ready = await site.client.get("/health/ready")

@@ -225,7 +225,7 @@ class TestIdempotencyKey:
 
 
 async def test_a_full_disk_is_told_and_leaves_nothing(site: Site) -> None:
-    site.service.storage.reserve_bytes = 1 << 60
+    site.service.storage.for_uploads.reserve = 1 << 60
 
     response = await site.client.post(RAW, content=CSV)
 
