@@ -1,8 +1,8 @@
 """Room on the disk, taken before it is used.
 
-Who writes takes the next piece of the file system first, and then looks whether the reserve still stands. If
-it does not, the piece is given back and the writer refused. So no two writers count on the same free bytes, of
-whatever process or machine: each looks after it has taken.
+Who writes takes the next piece of the file system first, and then looks whether the reserve still stands.
+If it does not, the piece is given back and the writer refused. So no two writers count on the same free
+bytes, of whatever process or machine: each looks after it has taken.
 """
 
 import errno
