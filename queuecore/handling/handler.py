@@ -35,6 +35,7 @@ from ..model import (
     whole_number,
 )
 from .context import JobContext
+from .declarations import note
 from .functions import check_function
 from .results import ResultType
 from .signature import argument_of_type_error, arguments_type, explain, loose_arguments, parameters_of
@@ -169,6 +170,7 @@ class Handler(Generic[P, R]):
             raise HandlerError(str(error)) from error
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", kind)
+        note(self)
 
     def __call__(self, ctx: JobContext, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call the function directly, in this process, without any queue."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..model import HandlerError, UnknownKind, show
+from .declarations import gather
 from .functions import place_of
 from .handler import Handler
 from .modules import import_with_submodules
@@ -31,14 +33,17 @@ class Registry:
             modules: names as in an import statement: ["handlers"]; a text is the name of one.
 
         Raises:
-            HandlerError: a module cannot be imported or has no handler, or two have the same kind.
+            HandlerError: a module cannot be imported or has no handler, two have the same kind, or one
+                is not its module's own.
         """
         registry = cls()
         for name in [modules] if isinstance(modules, str) else modules:
-            imported = list(import_with_submodules(name))
+            with gather() as declared:
+                imported = list(import_with_submodules(name))
             found = [
                 value for each in imported for value in vars(each).values() if isinstance(value, Handler)
             ]
+            _refuse_nameless(declared)
             if not found:
                 where = getattr(imported[0], "__file__", None) or "it has no file"
                 raise HandlerError(f"there is no handler in {name!r} ({where}): make one with @handler(...)")
@@ -80,4 +85,16 @@ class Registry:
         if known is not new:
             raise HandlerError(
                 f"kind {new.kind!r} has two handlers: {place_of(known.function)} and {place_of(new.function)}"
+            )
+
+
+def _refuse_nameless(declared: Iterable[Handler[..., Any]]) -> None:
+    """Raise HandlerError for a handler that no module has a name for, so that no worker would find it."""
+    modules = [vars(each) for each in list(sys.modules.values()) if hasattr(each, "__dict__")]
+    named = {value.kind for names in modules for value in list(names.values()) if isinstance(value, Handler)}
+    for each in declared:
+        if each.kind not in named:
+            raise HandlerError(
+                f"kind {each.kind}: {place_of(each.function)} is the name of nothing in its module, so that no "
+                f"worker finds it: write `{each.__name__} = ...` there"
             )

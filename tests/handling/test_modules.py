@@ -105,6 +105,42 @@ def test_each_module_has_a_handler(write: Callable[[str, str], Path]) -> None:
     assert said_of("sys") == "there is no handler in 'sys' (it has no file): make one with @handler(...)"
 
 
+HIDDEN = """
+from queuecore import JobContext, handler
+
+def make(kind):
+    @handler(kind)
+    async def send(ctx: JobContext) -> None: ...
+    return send
+
+{0}
+"""
+
+
+@pytest.mark.parametrize(
+    "line", ["ALL = [make('mail.send')]", "make('mail.send')", "class Mail:\n    send = make('mail.send')"]
+)
+def test_a_handler_that_no_worker_would_find_is_refused(write: Callable[[str, str], Path], line: str) -> None:
+    write("mail.py", HIDDEN.format(line))
+    write("letters.py", "import mail\nfrom mail import make\npost = make('letters.post')")
+
+    for name in ("mail", "letters"):
+        assert said_of(name) == (
+            "kind mail.send: mail.make.<locals>.send is the name of nothing in its module, so that no worker finds it: "
+            "write `send = ...` there"
+        )
+        for each in ("mail", "letters"):
+            sys.modules.pop(each, None)
+
+
+def test_a_handler_may_be_made_by_a_function_and_be_replaced(write: Callable[[str, str], Path]) -> None:
+    write("mail.py", HIDDEN.format("send = make('mail.send')\nsend = make('mail.send')"))
+    write("letters.py", "import mail\npost = mail.make('letters.post')")
+
+    assert Registry.load("letters").kinds() == ["letters.post"]
+    assert Registry.load(["mail", "letters"]).kinds() == ["letters.post", "mail.send"]
+
+
 def test_ctrl_c_while_handlers_load_is_no_mistake_in_them(write: Callable[[str, str], Path]) -> None:
     write("mail.py", "raise KeyboardInterrupt")
 
