@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .handler import Handler
-
-_gathered: ContextVar[list[Handler[..., Any]] | None] = ContextVar("gathered", default=None)
+_gathered: ContextVar[list[Any] | None] = ContextVar("gathered", default=None)
 
 
-def note(handler: Handler[..., Any]) -> None:
+def note(handler: object) -> None:
     """Say that a handler was declared, to whoever gathers them."""
     if (gathered := _gathered.get()) is not None:
         gathered.append(handler)
 
 
 @contextmanager
-def gather() -> Iterator[list[Handler[..., Any]]]:
+def gather() -> Iterator[list[Any]]:
     """Gather the handlers that are declared inside."""
-    handlers: list[Handler[..., Any]] = []
+    handlers: list[Any] = []
     token = _gathered.set(handlers)
     try:
         yield handlers

@@ -95,6 +95,6 @@ def _refuse_nameless(declared: Iterable[Handler[..., Any]]) -> None:
     for each in declared:
         if each.kind not in named:
             raise HandlerError(
-                f"kind {each.kind}: {place_of(each.function)} is the name of nothing in its module, so that no "
-                f"worker finds it: write `{each.__name__} = ...` there"
+                f"kind {each.kind}: {place_of(each.function)} is the name of nothing in its module, "
+                f"so that no worker finds it: write `{each.__name__} = ...` there"
             )

@@ -126,8 +126,8 @@ def test_a_handler_that_no_worker_would_find_is_refused(write: Callable[[str, st
 
     for name in ("mail", "letters"):
         assert said_of(name) == (
-            "kind mail.send: mail.make.<locals>.send is the name of nothing in its module, so that no worker finds it: "
-            "write `send = ...` there"
+            "kind mail.send: mail.make.<locals>.send is the name of nothing in its module, "
+            "so that no worker finds it: write `send = ...` there"
         )
         for each in ("mail", "letters"):
             sys.modules.pop(each, None)
