@@ -189,7 +189,7 @@ async def test_a_plain_job_behind_many_that_must_wait_is_not_held_up(scene: Scen
         calls += 1
 
     assert found == ["w0", "plain"]
-    assert 2 <= calls <= 4
+    assert 2 <= calls <= 6
 
 
 async def test_a_rate_lets_so_many_start_and_no_more(scene: Scene) -> None:

@@ -5,7 +5,7 @@
 -- ARGV   (part of advance)
 -- Adds the names of the attempts to `names`. Returns, flat: token, spec; for a job's later attempts, instead of its spec,
 -- what later_attempt says; and how many there are.
-local MOST_SET_ASIDE = 250
+local MOST_SET_ASIDE = 150
 
 -- Jumps over places that cancelled jobs left at the head, of which there can be very many in a row. Returns how many.
 local function skip_holes(line)
