@@ -2,15 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
-from tests.service.service import ROOT, Job, Service, any_alive, read_time, wait_until
+from tests.service.service import Job, Service, any_alive, read_time, wait_until
+from tests.worker.worker_process import seconds_to_start_a_runner
 
 pytestmark = pytest.mark.fault
 
@@ -58,7 +57,7 @@ def test_jobs_whose_runner_is_killed_are_taken_up_again_within_a_second(service:
     assert {job["kind"] for job in hit} == {kind}
     for job in hit:
         # The job processes have one runner: a new one has to start first, which takes a busy machine longer.
-        within = 1.0 if kind == "demo.sleep" else max(1.0, 3 * _seconds_to_start_a_runner())
+        within = 1.0 if kind == "demo.sleep" else max(1.0, 3 * seconds_to_start_a_runner())
         assert _seconds_until_taken_up(job, killed_at) < within
         assert [each["outcome"] for each in job["attempts"]] == ["crashed", "completed"]
         assert "was killed by signal 9" in job["attempts"][0]["error"]["title"]
@@ -176,12 +175,6 @@ def _kill(pid: int) -> float:
     killed_at = time.time()
     os.kill(pid, signal.SIGKILL)
     return killed_at
-
-
-def _seconds_to_start_a_runner() -> float:
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import queuecore.worker.runner, handlers"], check=True, cwd=ROOT)
-    return time.monotonic() - began
 
 
 def _seconds_until_taken_up(job: Job, since: float) -> float:
