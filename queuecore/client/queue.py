@@ -5,35 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
 from ..handling import Handler, Registry
 from ..model import (
+    DEFAULT_MAX_CRASHES,
     DEFAULT_SPACE,
     MAX_ARGUMENTS_BYTES,
+    SCHEMA,
     BrokerUnavailable,
     InvalidOption,
     JobRequest,
     Limit,
     Line,
     LineName,
+    PayloadTooLarge,
     QueueClosed,
     Retention,
+    Spec,
     State,
     Submitted,
+    Ties,
     Unconfirmed,
     check_limits,
     check_name,
+    line_name,
+    new_token,
     new_tokens,
     seconds,
     split_job_id,
     whole_number,
 )
-from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, Events
+from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions, Events, unique_name
 from .coalescing import LARGEST_BATCH, Answer, Coalescing, accepted
-from .entries import PLAIN, Entries, Place, following, id_at
 from .inspector import Inspector
 from .job import Job
 from .mistakes import no_handler, no_request
@@ -41,8 +47,22 @@ from .mistakes import no_handler, no_request
 P = ParamSpec("P")
 R = TypeVar("R")
 
+Place = tuple[str, str, Entry]  # space, line, and what is stored of a job
+
 SHORTEST_WINDOW: Final = 0.001  # seconds
 LARGEST_PAYLOAD: Final = 512 * 1024**2  # bytes: no value in Redis is larger
+
+PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class _Usual(NamedTuple):
+    """What all plain jobs of a handler have in common: line, beginning of the spec, options."""
+
+    line: str
+    spec_start: bytes
+    options: EntryOptions | None
 
 
 class Queue:
@@ -71,14 +91,12 @@ class Queue:
         self.inspector = Inspector(broker, space=space, retention=retention)
         self.events = Events(broker)
         window = seconds(idempotency_window, name="idempotency_window", least=SHORTEST_WINDOW)
-        self._entries = Entries(
-            space=space,
-            window_ms=round(window * 1000),
-            max_arguments_bytes=whole_number(
-                max_arguments_bytes, name="max_arguments_bytes", least=1, most=LARGEST_PAYLOAD
-            ),
+        self._window_ms = round(window * 1000)
+        self._max_arguments_bytes = whole_number(
+            max_arguments_bytes, name="max_arguments_bytes", least=1, most=LARGEST_PAYLOAD
         )
         self._coalescing = Coalescing(broker)
+        self._usual: dict[Handler[..., Any], _Usual] = {}
 
     @classmethod
     def connect(
@@ -152,7 +170,7 @@ class Queue:
         if not isinstance(handler, Handler):
             raise no_handler(handler)
         return await self._put(
-            self._entries.make(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns.declared
+            self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns.declared
         )
 
     def options(
@@ -202,15 +220,15 @@ class Queue:
         if not isinstance(request, JobRequest):
             raise no_request(request)
         handler = self.registry[request.kind]
-        place = self._entries.make(handler, handler.encode_mapping(request.args), request)
+        place = self._entry(handler, handler.encode_mapping(request.args), request)
         try:
             return await self._coalescing.send(*place)
         except QueueClosed:
             raise
         except BrokerUnavailable as error:
             # With the id that it has now, so that the same request makes the same job.
-            again = msgspec.structs.replace(request, id=id_at(place))
-            raise Unconfirmed(error.reason, [id_at(place)], lambda: self.submit(again)) from error
+            again = msgspec.structs.replace(request, id=_id_at(place))
+            raise Unconfirmed(error.reason, [_id_at(place)], lambda: self.submit(again)) from error
 
     async def submit_together(self, requests: Sequence[JobRequest]) -> list[Submitted]:
         """Put the jobs of one request in line, in order, all of them or none.
@@ -229,7 +247,7 @@ class Queue:
         if any(request.idempotency_key for request in others):
             raise ValueError("only the first of jobs that are submitted together may have an idempotency key")
         places = [
-            self._entries.make(handler := self.registry[each.kind], handler.encode_mapping(each.args), each)
+            self._entry(handler := self.registry[each.kind], handler.encode_mapping(each.args), each)
             for each in requests
         ]
         lines = {(space, line) for space, line, _ in places}
@@ -237,7 +255,7 @@ class Queue:
             raise ValueError(f"jobs that are submitted together go to one line, not to {len(lines)}")
         entries = [entry for _, _, entry in places]
         if first.idempotency_key:
-            entries[1:] = map(following, entries[1:])
+            entries[1:] = map(_following, entries[1:])
         return await self._put_many({lines.pop(): (list(range(len(entries))), entries)}, len(entries))
 
     async def enqueue_many(self, requests: Iterable[JobRequest]) -> list[Submitted]:
@@ -248,7 +266,7 @@ class Queue:
         """
         places: dict[tuple[str, str], tuple[list[int], list[Entry]]] = {}
         requests = list(requests)
-        registry, make_entry = self.registry, self._entries.make
+        registry, make_entry = self.registry, self._entry
         for index, (request, token) in enumerate(zip(requests, new_tokens(len(requests)), strict=True)):
             if not isinstance(request, JobRequest):
                 raise no_request(request)
@@ -308,7 +326,7 @@ class Queue:
         except QueueClosed:
             raise
         except BrokerUnavailable as error:
-            raise Unconfirmed(error.reason, [id_at(place)], lambda: self._put(place, returns)) from error
+            raise Unconfirmed(error.reason, [_id_at(place)], lambda: self._put(place, returns)) from error
 
     async def _put_many(
         self, places: dict[tuple[str, str], tuple[list[int], list[Entry]]], count: int
@@ -321,9 +339,57 @@ class Queue:
         except QueueClosed:
             raise
         except BrokerUnavailable as error:
-            ids = [id_at((*at, entry)) for at, (_, entries) in places.items() for entry in entries]
+            ids = [_id_at((*at, entry)) for at, (_, entries) in places.items() for entry in entries]
             raise Unconfirmed(error.reason, ids, lambda: self._put_many(places, count)) from error
         return [accepted(answers[index]) for index in range(count)]
+
+    def _entry(
+        self, handler: Handler[..., Any], args: bytes, request: JobRequest, token: str | None = None
+    ) -> Place:
+        """The space and line that a job goes to, and what is stored of it, under a new token if need be."""
+        if len(args) > self._max_arguments_bytes:
+            raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
+        space = self.space
+        if request.id is not None:
+            space, token = split_job_id(request.id)
+        usual = self._usual.get(handler) or self._learn_usual(handler)
+        if request.retries is None and request.timeout is None:
+            spec = usual.spec_start + args
+        else:
+            spec = _encode(Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout))
+        if request is PLAIN and not handler.limits:
+            return space, usual.line, Entry(token or new_token(), spec, usual.options)
+        line = usual.line
+        if request.queue is not None or request.line is not Line.NORMAL:
+            line = line_name(request.queue or handler.queue, handler.runs, request.line)
+        ties = _ties(handler, request, args) if handler.limits or request.limits else None
+        return space, line, Entry(token or new_token(), spec, self._options(handler, request, ties))
+
+    def _learn_usual(self, handler: Handler[..., Any]) -> _Usual:
+        # All that comes before the arguments: an array of three, its first two.
+        start = b"\x93" + _encode(SCHEMA) + _encode(handler.kind)
+        line = line_name(handler.queue, handler.runs, Line.NORMAL)
+        usual = self._usual[handler] = _Usual(line, start, self._options(handler, PLAIN, None))
+        return usual
+
+    def _options(
+        self, handler: Handler[..., Any], request: JobRequest, ties: Ties | None
+    ) -> EntryOptions | None:
+        """What sets the job apart from a plain one; None when nothing does."""
+        key = request.idempotency_key
+        if not (key or request.owner or request.delay or ties):
+            usual = handler.max_crashes == DEFAULT_MAX_CRASHES
+            return None if usual else EntryOptions(max_crashes=handler.max_crashes)
+        return EntryOptions(
+            delay=round(request.delay * 1000),
+            owner=request.owner,
+            max_crashes=handler.max_crashes,
+            unique=unique_name(request.owner, key) if key else "",
+            # Another kind is other content: its result would be of another type.
+            fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
+            window=self._window_ms if key else None,
+            ties=ties,
+        )
 
 
 class Enqueuer:
@@ -339,5 +405,26 @@ class Enqueuer:
         """Put a job in line. See Queue.enqueue."""
         if not isinstance(handler, Handler):
             raise no_handler(handler)
-        place = self._queue._entries.make(handler, handler.encode(*args, **kwargs), self._request)
+        place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
         return await self._queue._put(place, handler.returns.declared)
+
+
+def _following(entry: Entry) -> Entry:
+    options = msgspec.structs.replace(entry.options or EntryOptions(), follows=True)
+    return msgspec.structs.replace(entry, options=options)
+
+
+def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:
+    """What ties the job to others; None for nothing. Raises InvalidOption for a limit that is none of its."""
+    limits = handler.limits if request.limits is None else request.limits
+    if not limits:
+        return None
+    if request.limits is not None:
+        handler.check_limits(limits)
+    arguments = handler.decode(args)
+    job = {"kind": handler.kind, "owner": request.owner, "queue": request.queue or handler.queue}
+    return Ties(tuple(limit.bound_to(arguments, job) for limit in limits))
+
+
+def _id_at(place: Place) -> str:
+    return f"{place[0]}.{place[2].token}"
