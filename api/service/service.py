@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from starlette.requests import Request
 
 import config
-from api.access import Authority, Signer
+from api.access import Authority, Pace, Signer
 from api.http import Memory
 from api.kinds import Kinds
 from api.shown import Views
@@ -31,6 +32,9 @@ class Service:
         views: jobs as they are shown.
         cursors, tags, siblings: signers of cursors, entity tags, and ids of jobs that one request made.
         memory: what requests hold while they come in.
+        clients: marks the addresses of clients, which are stored nowhere themselves.
+        pace: the requests of clients that make jobs.
+        coming: bytes of unfinished uploads, by client.
         in_flight: owner and idempotency key of the requests that are being worked on.
         closing: set when the server is about to end.
     """
@@ -46,6 +50,9 @@ class Service:
         self.tags = Signer(self._secret, "entity tag")
         self.memory = Memory()
         self.siblings = Signer(self._secret, "sibling")
+        self.clients = Signer(self._secret, "client address")
+        self.pace = Pace()
+        self.coming: Counter[str] = Counter()
         self.in_flight: set[tuple[str, str]] = set()
         self.closing = asyncio.Event()
         self._waits: set[asyncio.Timeout] = set()
