@@ -66,6 +66,15 @@ BAD_REQUEST = ProblemType(
     "The request cannot be understood",
     "Compare it with the description in /openapi.json.",
 )
+NOT_HTTP = ProblemType(
+    "not-http", 400, "What was sent is not HTTP/1.1", "Use a client for HTTP, and http:// in its address."
+)
+HEADERS_TOO_LARGE = ProblemType(
+    "headers-too-large",
+    431,
+    "The headers are larger than this service accepts",
+    "Send fewer or shorter ones; of cookies only ours is needed.",
+)
 BAD_PARAMETER = ProblemType(
     "bad-parameter", 400, "A parameter of the address has a value that is not allowed", "Correct the value."
 )

@@ -1,6 +1,4 @@
 -- room: how much there is under some names
--- from   -
--- to     -
 -- flags  -
 -- KEYS   1 the space's beginning
 -- ARGV   for each: its name · how much more is wanted · how much there may be (-1: any)
