@@ -152,9 +152,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: Service = app.state.service
     async with service.queue, asyncio.TaskGroup() as group:
         upkeep = group.create_task(keep_in_step(service))
+        followed = group.create_task(service.signed_out.follow())
         yield
         service.close()
         upkeep.cancel()
+        followed.cancel()
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:

@@ -198,6 +198,7 @@ class Queue:
         retries: int | None = None,
         timeout: float | timedelta | None = None,
         limits: Sequence[Limit] | None = None,
+        bounds: Sequence[Bound] = (),
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
@@ -219,6 +220,7 @@ class Queue:
                 retries=retries,
                 timeout=timeout,
                 limits=None if limits is None else check_limits(limits),
+                bounds=check_bounds(bounds),
             ),
         )
 

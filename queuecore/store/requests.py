@@ -92,6 +92,10 @@ class Requests:
         reply: list[int] = await self._client.run("room", self._keys(space).base, *arguments)
         return reply
 
+    async def revoke(self, space: str, name: str, lifetime: float) -> None:
+        """Remember for `lifetime` seconds that a name, such as a session's, is worth nothing any more."""
+        await self._client.run("revoke", self._keys(space).base, name, str(round(lifetime * 1000)))
+
     async def cancel(self, job_id: str) -> State:
         """End a waiting job, or ask a running one to end.
 

@@ -38,6 +38,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "reconcile": (*_MOVES, "admit", "limits", "attempts", "release"),
     "register": ("basics",),
     "requeue": (*_MOVES, "bounds"),
+    "revoke": ("basics",),
     "room": (*_JOBS, "bounds"),
     "sweep": (*_WAITS, "attempts", "recover"),
     "sweep_limits": (*_MOVES, "admit", "limits"),
