@@ -16,7 +16,7 @@ import config
 from api.access import Caller
 from api.document import openapi
 from api.http import Problem, problem_response, problems
-from api.jobs import downloads, listing, status
+from api.jobs import downloads, explain_bound, listing, status
 from api.jobs import requests as jobs
 from api.ops import health
 from api.service import Service, service_of
@@ -26,6 +26,7 @@ from api.uploads import keep_in_step
 from api.uploads import receiving as uploads
 from api.web import pages as web
 from queuecore import (
+    BoundReached,
     BrokerRefused,
     BrokerUnavailable,
     InvalidArguments,
@@ -37,7 +38,7 @@ from queuecore import (
     Registry,
     StateConflict,
 )
-from storage import FileMissing, LocalStorage, StorageFull
+from storage import FileMissing, LocalStorage, StorageBroken, StorageFull
 
 PATIENCE = 1.0  # seconds that a request waits for a Redis that is away
 
@@ -76,7 +77,9 @@ def create_app(settings: config.Settings, registry: Registry | None = None) -> S
             BrokerUnavailable: _answer_problem,
             BrokerRefused: _answer_problem,
             QueueFull: _answer_problem,
+            BoundReached: _answer_problem,
             StorageFull: _answer_problem,
+            StorageBroken: _answer_problem,
             FileMissing: _answer_problem,
             InvalidArguments: _answer_problem,
             InvalidOption: _answer_problem,
@@ -149,9 +152,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: Service = app.state.service
     async with service.queue, asyncio.TaskGroup() as group:
         upkeep = group.create_task(keep_in_step(service))
+        followed = group.create_task(service.signed_out.follow())
         yield
         service.close()
         upkeep.cancel()
+        followed.cancel()
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:
@@ -170,10 +175,14 @@ def _explain(error: Exception) -> Problem:
             return Problem(problems.QUEUE_UNAVAILABLE, headers={"Retry-After": str(max(1, round(seconds)))})
         case BrokerRefused():
             return Problem(problems.QUEUE_UNAVAILABLE, headers={"Retry-After": "30"})
+        case BoundReached():
+            return explain_bound(error)
         case QueueFull():
             return Problem(problems.QUEUE_FULL, headers={"Retry-After": "30"})
         case StorageFull():
             return Problem(problems.STORAGE_FULL, headers={"Retry-After": "60"})
+        case StorageBroken(reason=reason):
+            return Problem(problems.STORAGE_BROKEN, f"{reason}.", headers={"Retry-After": "60"})
         case FileMissing():
             return Problem(problems.FILE_GONE)
         case InvalidArguments(reason=reason, argument=argument):

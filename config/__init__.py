@@ -14,10 +14,11 @@ from config.loading import (
     to_environment,
     use_file,
 )
-from config.settings import Auth, Http, Jobs, Log, Role, Settings, Token, Worker
+from config.settings import Auth, Bounds, Http, Jobs, Log, Role, Settings, Token, Worker
 
 __all__ = [
     "Auth",
+    "Bounds",
     "ConfigError",
     "Http",
     "Jobs",

@@ -345,6 +345,42 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
     ] = MIB
 
 
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client may have: an owner where a token is asked for, else an address. `0` bounds nothing."""
+
+    unfinished_jobs: Annotated[
+        int,
+        Option(
+            "Jobs of one client that wait or run at one time, over all API processes. More are refused with "
+            "429; each file of a form counts.",
+            at_least=0,
+            at_most=10_000_000,
+            live=True,
+        ),
+    ] = 500
+    stored_bytes: Annotated[
+        int,
+        Option(
+            "Uploaded files of one client that are kept at one time, over all API processes, as long as "
+            "their jobs are. More are refused with 429, a file that is larger by itself with 413.",
+            unit="bytes",
+            at_least=0,
+            at_most=1 << 50,
+            live=True,
+        ),
+    ] = 20 * GIB
+    requests_a_minute: Annotated[
+        int,
+        Option(
+            "Requests of one client that make jobs or try them again, in a minute, at once if they like; "
+            "each API process counts for itself. More are refused with 429; each file of a form counts.",
+            at_least=0,
+            at_most=1_000_000,
+            live=True,
+        ),
+    ] = 300
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """What is logged, to standard error."""
 
@@ -408,4 +444,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth = Auth()
     worker: Worker = msgspec.field(default_factory=Worker)
     jobs: Jobs = Jobs()
+    bounds: Bounds = Bounds()
     log: Log = Log()

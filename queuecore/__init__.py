@@ -17,6 +17,8 @@ from .client import Job, Queue
 from .handling import Handler, JobContext, Registry, handler
 from .model import (
     Backoff,
+    Bound,
+    BoundReached,
     BrokerRefused,
     BrokerUnavailable,
     ErrorRecord,
@@ -53,6 +55,8 @@ from .model import (
 
 __all__ = [
     "Backoff",
+    "Bound",
+    "BoundReached",
     "BrokerRefused",
     "BrokerUnavailable",
     "ErrorRecord",

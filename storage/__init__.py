@@ -7,7 +7,7 @@ import functools
 
 import config
 from storage.attempt import AttemptFiles
-from storage.errors import FileMissing, StorageError, StorageFull
+from storage.errors import FileMissing, StorageBroken, StorageError, StorageFull, StorageRefused
 from storage.files import Artifact, Entry, FileRef, Journal, Standing
 from storage.local import LocalStorage
 from storage.receiver import Receiver
@@ -22,8 +22,10 @@ __all__ = [
     "LocalStorage",
     "Receiver",
     "Standing",
+    "StorageBroken",
     "StorageError",
     "StorageFull",
+    "StorageRefused",
     "current",
 ]
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from storage.durable import hash_file, make_directory, sync_directory, sync_file
+from storage.errors import naming_refusals
 from storage.files import Artifact
 from storage.room import Room
 
@@ -42,12 +43,13 @@ class AttemptFiles:
         self._room = room
         self._results = home / f"results-{attempt}"
         self.scratch = home / f"scratch-{attempt}"
-        make_directory(home, below=root)
-        _remove_earlier(home, attempt)
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        room.check(0)
-        self.scratch.mkdir(mode=0o700)
-        self._name_job(home, job_id)
+        with naming_refusals(root):
+            make_directory(home, below=root)
+            _remove_earlier(home, attempt)
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            room.check(0)
+            self.scratch.mkdir(mode=0o700)
+            self._name_job(home, job_id)
 
     def create(self, filename: str) -> BinaryIO:
         """Make a file in the scratch directory that takes its room before it is written.
@@ -58,7 +60,8 @@ class AttemptFiles:
             filename: its name in the scratch directory.
 
         Raises:
-            StorageFull: there is no room left; so may each write.
+            StorageRefused: the disk takes nothing now; so may each write. Let it through: the attempt is
+                tried again later, and for a day it costs the job none of its retries.
         """
         file = self._room.create(self.scratch / _plain(filename))
         return cast("BinaryIO", io.BufferedWriter(file, _BUFFER))
@@ -76,13 +79,15 @@ class AttemptFiles:
         Raises:
             FileNotFoundError: there is no such file in the scratch directory.
             StorageFull: with it, less than the reserve would be free.
+            StorageBroken: the disk takes nothing.
             ValueError: `filename` is not the plain name of a file.
         """
         source = self.scratch / _plain(filename)
         sync_file(source)
         self._room.check(0)
         shown = name or filename
-        make_directory(self._results, below=self._root)
+        with naming_refusals(self._root):
+            make_directory(self._results, below=self._root)
         target = self._results / str(sum(1 for _ in self._results.iterdir()))
         artifact = Artifact(
             name=shown,
@@ -91,8 +96,9 @@ class AttemptFiles:
             key=target.relative_to(self._root).as_posix(),
             media_type=media_type or MEDIA_TYPES.get(Path(shown).suffix.lower(), "application/octet-stream"),
         )
-        source.rename(target)
-        sync_directory(self._results)
+        with naming_refusals(self._root):
+            source.rename(target)
+            sync_directory(self._results)
         return artifact
 
     def close(self) -> None:

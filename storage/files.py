@@ -46,6 +46,7 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
         idempotency_key: the key of the request, scoped as the queue gets it; of several files of one request
             the first has it.
         fingerprint: what the key stands for.
+        client: whose bounds the job counts under; empty for nobody's.
     """
 
     job_id: str
@@ -57,6 +58,7 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
     received_ms: int
     idempotency_key: str | None = None
     fingerprint: str = ""
+    client: str = ""
 
 
 # live: the job exists, or is to exist. held: somebody is deciding, and the queue has the last word:

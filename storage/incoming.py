@@ -33,7 +33,7 @@ class Incoming:
     def place(self, token: str) -> Path:
         """Return where an upload may make its directory."""
         if self._lock is None:
-            self._directory.mkdir(mode=0o700)
+            self._directory.mkdir(mode=0o700, exist_ok=True)
             self._lock = os.open(self._directory / _LOCK, os.O_WRONLY | os.O_CREAT, 0o600)
             with contextlib.suppress(OSError):  # a file system without locks: age has to do
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

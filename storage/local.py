@@ -12,6 +12,7 @@ user is in any path.
 """
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -23,7 +24,7 @@ import msgspec
 
 from storage.attempt import AttemptFiles
 from storage.durable import hash_file, sync_directory
-from storage.errors import FileMissing
+from storage.errors import FileMissing, naming_refusals
 from storage.files import JOURNALS, Artifact, Entry, FileRef, Journal, Standing
 from storage.incoming import Incoming, collect
 from storage.receiver import Batches, Receiver
@@ -57,6 +58,19 @@ class LocalStorage:
         self._batches = Batches()
         self._incoming = Incoming(self._temporary)
 
+    def check_writable(self) -> None:
+        """Ask the system whether files can be made here, without making one.
+
+        Raises:
+            StorageBroken: the directory is read-only, forbidden, or gone.
+        """
+        with naming_refusals(self.root):
+            if not os.access(self._temporary, os.W_OK):
+                os.stat(self._temporary)
+                read_only = os.statvfs(self._temporary).f_flag & os.ST_RDONLY
+                word = errno.EROFS if read_only else errno.EACCES
+                raise OSError(word, os.strerror(word))
+
     def receive(self, job_id: str, *, expected: int = 0) -> Receiver:
         """Begin to take the file of a job.
 
@@ -66,12 +80,15 @@ class LocalStorage:
 
         Raises:
             StorageFull: there is no room for as much.
+            StorageBroken: the disk takes nothing.
         """
         self.for_uploads.check(expected)
         token = _token_of(job_id)
+        with naming_refusals(self.root):
+            temporary = self._incoming.place(token)
         return Receiver(
             root=self.root,
-            temporary=self._incoming.place(token),
+            temporary=temporary,
             final=self._home(token),
             room=self.for_uploads,
             batches=self._batches,
@@ -123,19 +140,31 @@ class LocalStorage:
         return AttemptFiles(root=self.root, home=home, job_id=job_id, attempt=attempt, room=self.for_results)
 
     def delete(self, job_id: str) -> None:
-        """Remove every file of a job; harmless where there is none."""
+        """Remove every file of a job; harmless where there is none.
+
+        Raises:
+            StorageRefused: the disk takes no change now.
+        """
         home = self._home(_token_of(job_id))
         grave = self._temporary / f"deleted-{secrets.token_hex(8)}"
-        try:
-            # One rename first: a crash in the middle of many unlinks would leave a journal without its file.
-            home.rename(grave)
-        except FileNotFoundError:
+        if not home.exists():  # also where the disk is read-only
             return
-        sync_directory(home.parent)
+        with naming_refusals(self.root):
+            try:
+                # One rename first: a crash in the middle of many unlinks would leave a journal without its
+                # file.
+                home.rename(grave)
+            except FileNotFoundError:
+                return
+            sync_directory(home.parent)
         shutil.rmtree(grave, ignore_errors=True)
 
     def hold(self, job_id: str) -> None:
-        """Say that the job may be going: whether its files stay is now for the queue to say."""
+        """Say that the job may be going: whether its files stay is now for the queue to say.
+
+        Raises:
+            StorageRefused: the disk takes no change now.
+        """
         self._rename_journal(job_id, "live", "held")
 
     def release(self, job_id: str) -> None:
@@ -180,7 +209,9 @@ class LocalStorage:
 
     def _rename_journal(self, job_id: str, before: Standing, after: Standing) -> None:
         home = self._home(_token_of(job_id))
-        with contextlib.suppress(FileNotFoundError):
+        if not (home / JOURNALS[before]).exists():  # also where the disk is read-only
+            return
+        with naming_refusals(self.root), contextlib.suppress(FileNotFoundError):
             (home / JOURNALS[before]).rename(home / JOURNALS[after])
             sync_directory(home)
 

@@ -5,6 +5,7 @@ batch is being collected. Nothing is visible under its final name before `commit
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from storage.durable import make_directory, sync_directory, write_file
-from storage.errors import refusing_when_full
+from storage.errors import naming_refusals
 from storage.files import JOURNALS, FileRef, Journal, Standing
 from storage.room import Room, RoomyFile
 
@@ -74,7 +75,7 @@ class Receiver:
         """Take the next bytes.
 
         Raises:
-            StorageFull: there is no room left; `abort` is the caller's next step.
+            StorageRefused: the disk takes nothing more; `abort` is the caller's next step.
         """
         self._pending.append(data)
         self._pending_size += len(data)
@@ -88,6 +89,7 @@ class Receiver:
 
         Raises:
             StorageFull: there is no room left.
+            StorageBroken: the disk takes nothing.
         """
         if not self._closed:
             await self._pass_on()
@@ -102,6 +104,7 @@ class Receiver:
 
         Raises:
             StorageFull: there is no room left.
+            StorageBroken: the disk takes nothing.
         """
         await self.close()
         if self._finished is None:
@@ -112,7 +115,11 @@ class Receiver:
         return self._finished
 
     async def commit(self, journal: Journal, standing: Standing = "live") -> FileRef:
-        """Give the file and its journal their final place, both at once and durably."""
+        """Give the file and its journal their final place, both at once and durably.
+
+        Raises:
+            StorageRefused: the disk takes nothing now.
+        """
         await self._in_thread(self._publish, msgspec.json.encode(journal), JOURNALS[standing])
         return journal.file
 
@@ -155,27 +162,30 @@ class Receiver:
 
     def _open_file(self) -> RoomyFile:
         if self._file is None:
-            with refusing_when_full(self._root):
+            with naming_refusals(self._root):
                 self._temporary.mkdir(mode=0o700)
                 self._file = self._room.create(self._temporary / "input")
         return self._file
 
     def _close_durably(self) -> None:
-        with self._open_file() as file:
+        with self._open_file() as file, naming_refusals(self._root):
             file.make_durable()
 
     def _publish(self, journal: bytes, name: str) -> None:
-        with refusing_when_full(self._root):
+        with naming_refusals(self._root):
             write_file(self._temporary / name, journal)
             sync_directory(self._temporary)
             make_directory(self._final.parent, below=self._root)
             self._temporary.rename(self._final)
-        sync_directory(self._final.parent)
+            sync_directory(self._final.parent)
 
     def _remove(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        for name in ("input", *JOURNALS.values()):
-            (self._temporary / name).unlink(missing_ok=True)
-        if self._temporary.is_dir():
-            self._temporary.rmdir()
+        # What a disk that takes nothing keeps, `collect` removes when it can.
+        with contextlib.suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+        with contextlib.suppress(OSError):
+            for name in ("input", *JOURNALS.values()):
+                (self._temporary / name).unlink(missing_ok=True)
+            if self._temporary.is_dir():
+                self._temporary.rmdir()

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.errors import StorageFull, refusing_when_full
+from storage.errors import StorageFull, naming_refusals
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -33,8 +33,13 @@ class Room:
         self.reserve = reserve
 
     def free(self) -> int:
-        """Return how much is free, in bytes; the reserve is not counted off."""
-        return shutil.disk_usage(self.directory).free
+        """Return how much is free, in bytes; the reserve is not counted off.
+
+        Raises:
+            StorageBroken: the disk does not say.
+        """
+        with naming_refusals(self.directory):
+            return shutil.disk_usage(self.directory).free
 
     def check(self, size: int) -> None:
         """Raise `StorageFull` where `size` more bytes would touch the reserve."""
@@ -49,7 +54,7 @@ class Room:
             StorageFull: they would touch the reserve; nothing was taken.
         """
         self.check(more)
-        with refusing_when_full(self.directory):
+        with naming_refusals(self.directory):
             if not _allocate(descriptor, size, more):
                 return
         try:
@@ -59,8 +64,13 @@ class Room:
             raise
 
     def create(self, path: Path) -> "RoomyFile":
-        """Make a new file, readable by its owner only, that takes its room before it is written."""
-        return RoomyFile(path, self)
+        """Make a new file, readable by its owner only, that takes its room before it is written.
+
+        Raises:
+            StorageRefused: the disk takes nothing now.
+        """
+        with naming_refusals(self.directory):
+            return RoomyFile(path, self)
 
 
 class RoomyFile(io.RawIOBase):
@@ -87,6 +97,7 @@ class RoomyFile(io.RawIOBase):
 
         Raises:
             StorageFull: there is no room left.
+            StorageBroken: the disk takes nothing.
         """
         view = memoryview(data).cast("B")
         needed = self.size + len(view) - self._taken
@@ -94,7 +105,7 @@ class RoomyFile(io.RawIOBase):
             more = max(needed, min(self.size, LARGEST_PIECE))
             self._room.take(self._descriptor, self._taken, more)
             self._taken += more
-        with refusing_when_full(self._room.directory):
+        with naming_refusals(self._room.directory):
             while view:
                 written = os.write(self._descriptor, view)
                 self.size += written
@@ -103,7 +114,7 @@ class RoomyFile(io.RawIOBase):
 
     def make_durable(self) -> None:
         """Give back what was taken in vain, and have the content survive a power cut."""
-        with refusing_when_full(self._room.directory):
+        with naming_refusals(self._room.directory):
             self._give_back()
             os.fsync(self._descriptor)
 

@@ -12,6 +12,7 @@ import msgspec
 from starlette.requests import Request
 
 import config
+from api.access.signed_out import SignedOut
 from api.access.signing import Signer
 from api.http import SIGN_IN, TOKEN_UNKNOWN, Problem, read_header
 
@@ -46,9 +47,11 @@ class Authority:
     Args:
         secret: the key that signs the cookies.
         auth: whether a token is required, and which are accepted.
+        signed_out: sessions that were ended before their cookie.
     """
 
-    def __init__(self, secret: bytes, auth: config.Auth) -> None:
+    def __init__(self, secret: bytes, auth: config.Auth, signed_out: SignedOut) -> None:
+        self._signed_out = signed_out
         self.tokens_needed = auth.required
         self._tokens = auth.tokens
         self._anonymous = Signer(secret, "anonymous cookie")
@@ -93,7 +96,13 @@ class Authority:
 
     def sign_in(self, token: config.Token) -> str:
         """Write the cookie of a browser that showed `token`."""
-        return self._signed_in.sign(token.sha256.encode())
+        # Two sessions of one token and second are two, and end apart.
+        return self._signed_in.sign(f"{token.sha256}:{secrets.token_urlsafe(8)}".encode())
+
+    async def sign_out(self, request: Request) -> None:
+        """End the session of a browser's cookie, and of every copy of it."""
+        if self._token_of_session(request) is not None:
+            await self._signed_out.add(read_cookie(request))
 
     def new_owner(self) -> tuple[str, str]:
         """Make a new anonymous owner: its name and its cookie."""
@@ -105,11 +114,12 @@ class Authority:
         return payload.decode() if payload else ""
 
     def _token_of_session(self, request: Request) -> config.Token | None:
-        payload = self._signed_in.read(read_cookie(request))
-        if payload is None:
+        cookie = read_cookie(request)
+        payload = self._signed_in.read(cookie)
+        if payload is None or cookie in self._signed_out:
             return None
         # Looked up again every time: a token that was taken out of the configuration ends its sessions.
-        return self._find(payload.decode())
+        return self._find(payload.decode().partition(":")[0])
 
     def _find(self, sha256: str) -> config.Token | None:
         found = None

@@ -104,6 +104,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _JOB = (problems.JOB_NOT_FOUND,)
+_PACED = (problems.TOO_MANY_REQUESTS, problems.TOO_MANY_JOBS)
 UPLOAD_REFUSALS = (
     problems.BAD_PARAMETER,
     problems.BAD_IDEMPOTENCY_KEY,
@@ -127,7 +128,11 @@ UPLOAD_REFUSALS = (
     problems.UNKNOWN_OPTION,
     problems.IDEMPOTENCY_KEY_REUSED,
     problems.QUEUE_FULL,
+    problems.TOO_MANY_REQUESTS,
+    problems.TOO_MANY_JOBS,
+    problems.TOO_MUCH_STORED,
     problems.STORAGE_FULL,
+    problems.STORAGE_BROKEN,
 )
 ACCEPTED: dict[int, Answer] = {
     200: ("It was waited for (Prefer: wait) and has ended", JobView, JSON),
@@ -185,13 +190,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             problems.WRONG_OPTION,
             problems.UNKNOWN_OPTION,
             problems.IDEMPOTENCY_KEY_REUSED,
+            problems.TOO_MANY_REQUESTS,
+            problems.TOO_MANY_JOBS,
             problems.QUEUE_FULL,
         ),
     ),
     ("delete", "/api/jobs/{id}"): Operation(
         summary="Remove an ended job and its files",
         answers={204: ("It is removed", None, "")},
-        refusals=(*_JOB, problems.WRONG_STATE),
+        refusals=(*_JOB, problems.WRONG_STATE, problems.STORAGE_FULL, problems.STORAGE_BROKEN),
     ),
     ("post", "/api/jobs/{id}/cancel"): Operation(
         summary="Cancel a job; cancelling it again changes nothing",
@@ -204,7 +211,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("post", "/api/jobs/{id}/retry"): Operation(
         summary="Put a failed or cancelled job in line again, under the same id",
         answers={202: ("It is in line", JobView, JSON)},
-        refusals=(*_JOB, problems.WRONG_STATE, problems.FILE_GONE),
+        refusals=(*_JOB, problems.WRONG_STATE, problems.FILE_GONE, *_PACED),
     ),
     ("get", "/api/jobs/{id}/result"): msgspec.structs.replace(
         _DOWNLOAD, parameters=("artifact", *_DOWNLOAD.parameters)

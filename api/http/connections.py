@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 FILES_A_CONNECTION = 2  # its socket, and the file that is sent or received
 FILES_BESIDE = 80  # Redis, the event loop, the log, and what is opened for a moment
 MOST_REFUSED = 32  # connections that are being told that they are refused
-SAY_EVERY = 60.0  # seconds between two lines in the log about refused connections
+SAY_EVERY = 60.0  # seconds between two lines in the log about the same trouble
 
 
 class Connection(Protocol):
@@ -47,6 +47,8 @@ class Connections:
         self._refused: set[Connection] = set()
         self._unsaid = 0
         self._said_at = -SAY_EVERY
+        self._unreadable = 0
+        self._blamed_at = -SAY_EVERY
 
     def __len__(self) -> int:
         return len(self._client_of)
@@ -93,6 +95,21 @@ class Connections:
             del of_client[connection]
             if not of_client:
                 del self._of_client[client]
+
+    def blame(self, address: str, *, status: int) -> None:
+        """Take note of what was no request; said once in a while, with who sent the latest."""
+        self._unreadable += 1
+        now = time.monotonic()
+        if now - self._blamed_at >= SAY_EVERY:
+            event(
+                logger,
+                logging.WARNING,
+                "requests.unreadable",
+                client=client_at(address),
+                status=status,
+                count=self._unreadable,
+            )
+            self._blamed_at, self._unreadable = now, 0
 
     def _make_room(self, candidates: Iterable[Connection]) -> bool:
         for connection in candidates:

@@ -66,6 +66,15 @@ BAD_REQUEST = ProblemType(
     "The request cannot be understood",
     "Compare it with the description in /openapi.json.",
 )
+NOT_HTTP = ProblemType(
+    "not-http", 400, "What was sent is not HTTP/1.1", "Use a client for HTTP, and http:// in its address."
+)
+HEADERS_TOO_LARGE = ProblemType(
+    "headers-too-large",
+    431,
+    "The headers are larger than this service accepts",
+    "Send fewer or shorter ones; of cookies only ours is needed.",
+)
 BAD_PARAMETER = ProblemType(
     "bad-parameter", 400, "A parameter of the address has a value that is not allowed", "Correct the value."
 )
@@ -226,6 +235,24 @@ IDEMPOTENCY_KEY_REUSED = ProblemType(
     "This Idempotency-Key was used for another request",
     "Use a new key for a new job, and the same key only to repeat the same request.",
 )
+TOO_MANY_REQUESTS = ProblemType(
+    "too-many-requests",
+    429,
+    "Too many files or jobs were sent in a short time",
+    "Wait for the seconds in Retry-After, then send the rest.",
+)
+TOO_MANY_JOBS = ProblemType(
+    "too-many-jobs",
+    429,
+    "You have as many unfinished jobs as are allowed at one time",
+    "Wait until some of them have ended, or cancel some, and send the rest then.",
+)
+TOO_MUCH_STORED = ProblemType(
+    "too-much-stored",
+    429,
+    "Your files take up all the room that is allowed",
+    "Delete jobs that you no longer need, or wait until they go by themselves.",
+)
 INTERNAL = ProblemType(
     "internal",
     500,
@@ -253,6 +280,12 @@ QUEUE_FULL = ProblemType(
 )
 STORAGE_FULL = ProblemType(
     "storage-full", 507, "There is no room left for the file", "Try again later, or tell the operator."
+)
+STORAGE_BROKEN = ProblemType(
+    "storage-broken",
+    507,
+    "The service cannot write to its data directory",
+    "Nothing is wrong with the file. Tell the operator, and try again later.",
 )
 
 TYPES: Mapping[str, ProblemType] = {

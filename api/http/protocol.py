@@ -8,6 +8,7 @@ read why.
 import asyncio
 import contextlib
 import fcntl
+import logging
 import sys
 import termios
 from collections.abc import Callable
@@ -17,7 +18,16 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.http.connections import Connections
-from api.http.problems import TOO_MANY_CONNECTIONS, Problem, problem_response
+from api.http.problems import (
+    HEADERS_TOO_LARGE,
+    NOT_HTTP,
+    TOO_MANY_CONNECTIONS,
+    Problem,
+    problem_response,
+)
+
+_errors_only = logging.getLogger("uvicorn.error.protocol")
+_errors_only.setLevel(logging.ERROR)
 
 HEADER_BYTES = 64 << 10
 HEADER_SECONDS = 10.0
@@ -26,7 +36,8 @@ REFUSED_SECONDS = 1.0  # for which a connection too many is listened to
 UNREAD_SECONDS = 30.0  # time in which an answer that waits for its reader must get on at the least rate
 
 _BUSY = Problem(TOO_MANY_CONNECTIONS, headers={"Retry-After": "5", "Connection": "close"})
-_TOO_LARGE = "The headers are larger than this service accepts."
+_TOO_LARGE = Problem(HEADERS_TOO_LARGE, headers={"Connection": "close"})
+_NOT_HTTP = Problem(NOT_HTTP, headers={"Connection": "close"})
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -42,6 +53,8 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(*arguments, **options)
         self._book = connections
+        # uvicorn writes a line for each thing that is no request, without who sent it: see `blame`.
+        self.logger = _errors_only
         self._least_rate = least_rate
         self._arrived = 0  # bytes since the headers began, or some more
         self._in_headers = True
@@ -134,9 +147,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         if self._ending or self.transport.is_closing():
             return
-        status, text = (431, _TOO_LARGE) if self._headers_too_large else (400, msg)
-        head = "content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-        self.transport.write(STATUS_LINE[status] + (head % len(text)).encode() + text.encode())
+        problem = _TOO_LARGE if self._headers_too_large else _NOT_HTTP
+        self._book.blame(self.client[0] if self.client else "", status=problem.type.status)
+        self.transport.write(_as_bytes(problem_response(problem)))
         self._linger(LINGER_SECONDS)
 
     def pause_writing(self) -> None:

@@ -26,6 +26,7 @@ from api.http import (
     read_preferred_wait,
     reply,
 )
+from api.jobs.admission import admit
 from api.jobs.status import find_job, retry_after
 from api.jobs.waiting import wait_for_end
 from api.kinds import check_arguments
@@ -60,6 +61,7 @@ async def create_job(request: Request, caller: Caller) -> Response:
         raise Problem(FILE_NEEDED, argument=kind.file.parameter)
     arguments = check_arguments(kind, wanted.args, None)
     fingerprint = hashlib.sha256(msgspec.json.encode(wanted, order="deterministic")).hexdigest()
+    admission = await admit(request, caller, key)
     with claim_key(service, caller, key):
         try:
             submitted = await service.queue.submit(
@@ -69,12 +71,15 @@ async def create_job(request: Request, caller: Caller) -> Response:
                     owner=caller.owner,
                     idempotency_key=key,
                     fingerprint=fingerprint,
+                    bounds=admission.bounds(),
                 )
             )
         except IdempotencyConflict as error:
             raise Problem(IDEMPOTENCY_KEY_REUSED) from error
     if submitted.created:
         event(logger, logging.INFO, "job.accepted", id=submitted.id, kind=wanted.kind)
+    else:
+        admission.give_back()
     return await answer_accepted(request, submitted.id, replayed=not submitted.created)
 
 
@@ -129,7 +134,9 @@ async def retry_job(request: Request, caller: Caller) -> Response:
             await asyncio.to_thread(service.storage.check, file)
         except FileMissing as error:
             raise Problem(FILE_GONE, f"{file.name} is no longer there.") from error
-    await service.queue.requeue(job.id)
+    bounds = (await admit(request, caller)).bounds()
+    await service.queue.check_bounds(bounds)
+    await service.queue.requeue(job.id, bounds=bounds)
     event(logger, logging.INFO, "job.retry_asked", id=job.id)
     return await _show(service, job.id, status=202)
 

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import os
 import time
 from datetime import UTC, datetime
 from typing import Literal
@@ -18,11 +17,13 @@ from api.service import Service, service_of
 from queuecore import BrokerRefused, BrokerUnavailable, QueueError
 from queuecore.model import RunnerRecord, split_line_name
 from queuecore.store import Figures
+from storage import StorageBroken, StorageFull, StorageRefused
 
 Status = Literal["pass", "warn", "fail"]
 
 MEDIA_TYPE = "application/health+json"
 ANSWER_WITHIN = 0.5  # seconds that Redis has to answer for us to be ready
+CHECKED_WITHIN = 3.0  # seconds that all checks of Redis may take
 LONG_WAIT = 60.0  # seconds a job may wait before it is worth a warning
 LITTLE_ROOM = 1 << 30  # bytes
 MEMORY_WARNING = 0.9  # part of Redis' limit
@@ -81,9 +82,12 @@ async def _reason_not_ready(service: Service) -> str:
             await service.queue.inspector.figures.ping()
     except (TimeoutError, QueueError):
         return f"Redis does not answer within {ANSWER_WITHIN:g} s."
-    if not os.access(service.storage.root, os.W_OK):
-        return "The data directory cannot be written to."
-    if service.storage.for_uploads.free() < service.storage.for_uploads.reserve:
+    try:
+        service.storage.check_writable()
+        service.storage.for_uploads.check(0)
+    except StorageBroken as error:
+        return f"The data directory cannot be written to: {error.reason}."
+    except StorageFull:
         return "There is no room left for uploads."
     return ""
 
@@ -91,7 +95,7 @@ async def _reason_not_ready(service: Service) -> str:
 async def _check_all(service: Service) -> dict[str, list[Check]]:
     checks = {"disk:free": [_check_disk(service)]}
     try:
-        async with asyncio.timeout(3.0):
+        async with asyncio.timeout(CHECKED_WITHIN):
             checks |= await _check_redis(service)
             figures = service.queue.inspector.figures
             damaged = await figures.damaged()
@@ -105,16 +109,22 @@ async def _check_all(service: Service) -> dict[str, list[Check]]:
     except BrokerRefused as error:
         checks["redis:responseTime"] = [_check("datastore", "fail", output=str(error))]
     except (TimeoutError, BrokerUnavailable) as error:
-        output = f"Redis does not answer: {error or 'timeout'}. Start it, or correct redis_url."
+        reason = str(error) or f"nothing came within {CHECKED_WITHIN:g} s"
+        output = f"Redis does not answer: {reason}. Start it, or correct redis_url."
         checks["redis:responseTime"] = [_check("datastore", "fail", output=output)]
     return checks
 
 
 def _check_disk(service: Service) -> Check:
-    free = service.storage.for_uploads.free()
-    if free < service.storage.for_uploads.reserve or not os.access(service.storage.root, os.W_OK):
+    try:
+        service.storage.check_writable()
+        free = service.storage.for_uploads.free()
+    except StorageRefused as error:
+        output = f"Uploads are refused: {error}. Make the data directory writable again."
+        return _check("system", "fail", output=output)
+    if free < service.storage.for_uploads.reserve:
         status: Status = "fail"
-        output = "Uploads are refused: make room in, or give write access to, the data directory."
+        output = "Uploads are refused: make room in the data directory."
     elif free < LITTLE_ROOM:
         status, output = (
             "warn",

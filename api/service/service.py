@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from starlette.requests import Request
 
 import config
-from api.access import Authority, Signer
+from api.access import SIGNED_IN_SECONDS, Authority, Pace, SignedOut, Signer
 from api.http import Memory
 from api.kinds import Kinds
 from api.shown import Views
@@ -31,6 +32,10 @@ class Service:
         views: jobs as they are shown.
         cursors, tags, siblings: signers of cursors, entity tags, and ids of jobs that one request made.
         memory: what requests hold while they come in.
+        clients: marks the addresses of clients, which are stored nowhere themselves.
+        signed_out: sessions that were ended before their cookie.
+        pace: the requests of clients that make jobs.
+        coming: bytes of unfinished uploads, by client.
         in_flight: owner and idempotency key of the requests that are being worked on.
         closing: set when the server is about to end.
     """
@@ -46,6 +51,10 @@ class Service:
         self.tags = Signer(self._secret, "entity tag")
         self.memory = Memory()
         self.siblings = Signer(self._secret, "sibling")
+        self.clients = Signer(self._secret, "client address")
+        self.pace = Pace()
+        self.signed_out = SignedOut(queue, lifetime=SIGNED_IN_SECONDS)
+        self.coming: Counter[str] = Counter()
         self.in_flight: set[tuple[str, str]] = set()
         self.closing = asyncio.Event()
         self._waits: set[asyncio.Timeout] = set()
@@ -54,7 +63,7 @@ class Service:
     def use(self, settings: config.Settings) -> None:
         """Go on with other settings; those that need a restart keep their effect."""
         self.settings = settings
-        self.authority = Authority(self._secret, settings.auth)
+        self.authority = Authority(self._secret, settings.auth, self.signed_out)
         if settings.auth.required and not settings.auth.tokens:
             event(logger, logging.WARNING, "service.locked", reason="auth.required, and no auth.tokens")
         self.queue.inspector.jobs.retention = Retention(

@@ -8,6 +8,9 @@ from api.access import ANONYMOUS_SECONDS, SIGNED_IN_SECONDS, cookie_header
 from api.http import BODY_NOT_JSON, Problem, decode_json, read_body, reply
 from api.service import service_of
 
+# Each is remembered for as long as its cookie would have lived; beyond that only the cookie is removed.
+SIGN_OUTS_A_MINUTE = 10
+
 
 class SessionView(msgspec.Struct, frozen=True):
     """Who makes the requests of this browser."""
@@ -61,6 +64,11 @@ async def sign_in(request: Request) -> Response:
 
 async def sign_out(request: Request) -> Response:
     """DELETE /api/session; an anonymous browser stays who it is, or its jobs would be lost to it."""
-    if not service_of(request).authority.tokens_needed:
+    service = service_of(request)
+    authority = service.authority
+    if not authority.tokens_needed:
         return Response(status_code=204)
+    caller = authority.recognise(request)
+    if caller is not None and not service.pace.take(f"sign-out/{caller.owner}", SIGN_OUTS_A_MINUTE):
+        await authority.sign_out(request)
     return Response(status_code=204, headers={"Set-Cookie": cookie_header(request, "", seconds=0)})

@@ -12,7 +12,7 @@ import msgspec
 
 from api.service import Service
 from api.uploads.receiving import request_of
-from queuecore import BrokerUnavailable, IdempotencyConflict, JobNotFound, QueueError
+from queuecore import Bound, BrokerUnavailable, IdempotencyConflict, JobNotFound, QueueError
 from queuecore.log import event
 from queuecore.model import ServerMemory
 from storage import Entry, Journal
@@ -104,7 +104,7 @@ async def _restore(service: Service, journal: Journal) -> bool:
     # asked, was not deleted but lost.
     if not await asyncio.to_thread(service.storage.is_live, journal.job_id):
         return False
-    request = request_of(journal)
+    request = request_of(journal, _bounds_of(journal))
     if time.time() - journal.received_ms / 1000 > service.settings.jobs.idempotency_window:
         # The key may be that of a later upload by now, which is another job.
         request = msgspec.structs.replace(request, idempotency_key=None)
@@ -124,6 +124,14 @@ async def _restore(service: Service, journal: Journal) -> bool:
         return False
     event(logger, logging.WARNING, "job.restored", id=journal.job_id, kind=journal.kind)
     return True
+
+
+def _bounds_of(journal: Journal) -> tuple[Bound, ...]:
+    """What the job counts under again. None of it refuses what was accepted once."""
+    if not journal.client:
+        return ()
+    name = journal.client
+    return Bound(name, None), Bound(name, None, amount=journal.file.size, until="removed")
 
 
 async def _remove(service: Service, job_id: str) -> None:

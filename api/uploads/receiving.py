@@ -10,6 +10,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -34,12 +35,20 @@ from api.http import (
     read_idempotency_key,
     reply,
 )
-from api.jobs import answer_accepted, claim_key
+from api.jobs import Admission, admit, answer_accepted, claim_key
 from api.kinds import Kind, check_arguments, read_options
 from api.service import Service, service_of
 from api.shown import Accepted, view_job
 from api.uploads.form import Form, boundary_of, read_form
-from queuecore import BrokerUnavailable, IdempotencyConflict, JobRequest, QueueFull, Submitted
+from queuecore import (
+    Bound,
+    BoundReached,
+    BrokerUnavailable,
+    IdempotencyConflict,
+    JobRequest,
+    QueueFull,
+    Submitted,
+)
 from queuecore.log import event
 from queuecore.model import TOKEN_LENGTH, new_job_id, split_job_id
 from storage import FileRef, Journal, Receiver, Standing
@@ -68,16 +77,18 @@ class Upload:
         service: the service.
         caller: whose jobs they become.
         key: the idempotency key.
+        admission: what its client may have.
     """
 
-    def __init__(self, service: Service, caller: Caller, key: str | None) -> None:
+    def __init__(self, service: Service, caller: Caller, key: str | None, admission: Admission) -> None:
+        self._admission = admission
         self._service = service
         self._caller = caller
         self._key = key
         self._incoming: list[Incoming] = []
         self._first_id = new_job_id(service.queue.space)
         self._asked = False  # the queue, which has not said no
-        self._limit = service.settings.http.max_upload_bytes
+        self._limit = largest_upload(service)
 
     async def receive_form(
         self, request: Request, boundary: bytes, hold: Callable[[int], None]
@@ -137,7 +148,9 @@ class Upload:
         standing: Standing = "live" if len(journals) == 1 else "held"
         for incoming, journal in zip(self._incoming, journals, strict=True):
             await incoming.receiver.commit(journal, standing)
-        first, *_ = await self._submit([request_of(journal) for journal in journals])
+        first, *_ = await self._submit(
+            [request_of(journal, self._admission.bounds(journal.file.size)) for journal in journals]
+        )
         if first.id != self._first_id:
             await self._in_storage(self._service.storage.delete)
             return [
@@ -177,6 +190,8 @@ class Upload:
         # A part without a name is never kept: it must not shift the ids of those that are.
         place = sum(bool(incoming.name) for incoming in self._incoming)
         job_id = self._sibling_of(self._first_id, place) if name else new_job_id(self._service.queue.space)
+        if place:
+            self._admission.take_file()
         receiver = self._service.storage.receive(job_id, expected=expected)
         self._incoming.append(Incoming(job_id, receiver, name))
         return receiver
@@ -188,8 +203,10 @@ class Upload:
         return f"{space}.{self._service.siblings.mark(f'{token}/{place}', length=TOKEN_LENGTH)}"
 
     def _check_size(self, receiver: Receiver) -> None:
-        if sum(incoming.receiver.size for incoming in self._incoming) > self._limit:
+        size = sum(incoming.receiver.size for incoming in self._incoming)
+        if size > self._limit:
             raise _too_large(self._limit)
+        self._admission.take_bytes(size)
 
     def _check_type(self, kind: Kind, name: str) -> None:
         if kind.file is None:
@@ -224,6 +241,7 @@ class Upload:
             received_ms=time.time_ns() // 1_000_000,
             idempotency_key=self._key if incoming.job_id == self._first_id else None,
             fingerprint=fingerprint,
+            client=self._admission.client,
         )
 
     async def _submit(self, requests: list[JobRequest]) -> list[Submitted]:
@@ -237,7 +255,7 @@ class Upload:
                 if time.monotonic() > deadline or self._service.closing.is_set():
                     raise
                 await asyncio.sleep(0.2)
-            except (IdempotencyConflict, QueueFull):
+            except (IdempotencyConflict, QueueFull, BoundReached):
                 self._asked = False
                 raise
 
@@ -246,8 +264,8 @@ class Upload:
             await asyncio.to_thread(do, incoming.job_id)
 
 
-def request_of(journal: Journal) -> JobRequest:
-    """Return the job that an upload's journal asks for."""
+def request_of(journal: Journal, bounds: tuple[Bound, ...]) -> JobRequest:
+    """Return the job that an upload's journal asks for, under some bounds."""
     return JobRequest(
         kind=journal.kind,
         args={**journal.arguments, journal.parameter: journal.file},
@@ -255,7 +273,14 @@ def request_of(journal: Journal) -> JobRequest:
         owner=journal.owner,
         idempotency_key=journal.idempotency_key,
         fingerprint=journal.fingerprint,
+        bounds=bounds,
     )
+
+
+def largest_upload(service: Service) -> int:
+    """Return how many bytes one request may bring by itself."""
+    settings = service.settings
+    return min(settings.http.max_upload_bytes, settings.bounds.stored_bytes or settings.http.max_upload_bytes)
 
 
 async def upload(request: Request, caller: Caller) -> Response:
@@ -264,11 +289,15 @@ async def upload(request: Request, caller: Caller) -> Response:
     key = read_idempotency_key(request)
     check_not_encoded(request)
     boundary = boundary_of(request.headers.get("content-type", ""))
-    _check_announced(request, service.settings.http.max_upload_bytes, is_form=boundary is not None)
-    # Asked before the body is read: nobody should send a gigabyte to be told that the queue is away.
-    await service.queue.inspector.figures.ping()
-    with claim_key(service, caller, key), service.memory.share() as hold:
-        submitted = await _receive(request, Upload(service, caller, key), boundary, hold)
+    _check_announced(request, largest_upload(service), is_form=boundary is not None)
+    admission = await admit(request, caller, key)
+    # Asked before the body is read: nobody should send a gigabyte to be told that the queue is away, or that
+    # there is no room for it.
+    await admission.check_room(0 if boundary is not None else announced_length(request) or 0)
+    with closing(admission), claim_key(service, caller, key), service.memory.share() as hold:
+        submitted = await _receive(request, Upload(service, caller, key, admission), boundary, hold)
+    if not any(each.created for each in submitted):
+        admission.give_back()
     if len(submitted) == 1:
         return await answer_accepted(request, submitted[0].id, replayed=not submitted[0].created)
     return await _answer_several(service, submitted)

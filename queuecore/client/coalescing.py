@@ -9,12 +9,10 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
-from ..model import IdempotencyConflict, Submitted
-from ..store import Broker, Entry, OwnLoop
+from ..model import Submitted
+from ..store import Answer, Broker, Entry, OwnLoop
 
 LARGEST_BATCH: Final = 500  # jobs in one call: about 2 ms of Redis, so that nobody waits long behind it
-
-Answer = Submitted | IdempotencyConflict
 
 
 class Coalescing:
@@ -30,6 +28,7 @@ class Coalescing:
 
         Raises:
             IdempotencyConflict: its key belongs to a job made from other content.
+            BoundReached: there is too much under a name that it counts under.
         """
         if self._loop.is_new():
             self._batches = {}  # of an event loop that has ended, and with it all who waited
@@ -102,8 +101,8 @@ class _Batch:
 
 
 def accepted(answer: Answer) -> Submitted:
-    """The answer, or the conflict raised."""
-    if isinstance(answer, IdempotencyConflict):
+    """The answer; raised where it says why there is no job."""
+    if not isinstance(answer, Submitted):
         raise answer
     return answer
 

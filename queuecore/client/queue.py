@@ -15,6 +15,8 @@ from ..model import (
     DEFAULT_SPACE,
     MAX_ARGUMENTS_BYTES,
     SCHEMA,
+    Bound,
+    BoundReached,
     BrokerUnavailable,
     InvalidOption,
     JobRequest,
@@ -29,6 +31,7 @@ from ..model import (
     Submitted,
     Ties,
     Unconfirmed,
+    check_bounds,
     check_limits,
     check_name,
     line_name,
@@ -38,8 +41,18 @@ from ..model import (
     split_job_id,
     whole_number,
 )
-from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions, Events, unique_name
-from .coalescing import LARGEST_BATCH, Answer, Coalescing, accepted
+from ..store import (
+    IDEMPOTENCY_WINDOW,
+    Answer,
+    Broker,
+    CountedUnder,
+    Entry,
+    EntryOptions,
+    Events,
+    counted_under,
+    unique_name,
+)
+from .coalescing import LARGEST_BATCH, Coalescing, accepted
 from .inspector import Inspector
 from .job import Job
 from .mistakes import no_handler, no_request
@@ -185,6 +198,7 @@ class Queue:
         retries: int | None = None,
         timeout: float | timedelta | None = None,
         limits: Sequence[Limit] | None = None,
+        bounds: Sequence[Bound] = (),
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
@@ -206,6 +220,7 @@ class Queue:
                 retries=retries,
                 timeout=timeout,
                 limits=None if limits is None else check_limits(limits),
+                bounds=check_bounds(bounds),
             ),
         )
 
@@ -215,6 +230,7 @@ class Queue:
         Raises:
             UnknownKind: the registry has no such handler.
             IdempotencyConflict: the key was used before, with another fingerprint.
+            BoundReached: there is too much under a name that it counts under.
             Others: as `enqueue`.
         """
         if not isinstance(request, JobRequest):
@@ -234,7 +250,7 @@ class Queue:
         """Put the jobs of one request in line, in order, all of them or none.
 
         The idempotency key of the first stands for all. Where it is known nothing is stored, and every answer
-        is the first's earlier job.
+        is the first's earlier job. Its bounds refuse all or none.
 
         Args:
             requests: 1 to 500, for one and the same line; only the first may have a key.
@@ -254,7 +270,10 @@ class Queue:
         if len(lines) > 1:
             raise ValueError(f"jobs that are submitted together go to one line, not to {len(lines)}")
         entries = [entry for _, _, entry in places]
-        if first.idempotency_key:
+        if first.bounds:
+            counted = counted_under(first.bounds, *(each.bounds for each in others))
+            entries[0] = _counted(entries[0], counted)
+        if first.idempotency_key or first.bounds:
             entries[1:] = map(_following, entries[1:])
         return await self._put_many({lines.pop(): (list(range(len(entries))), entries)}, len(entries))
 
@@ -302,13 +321,30 @@ class Queue:
         """
         return await self.broker.requests.cancel(job_id)
 
-    async def requeue(self, job_id: str) -> State:
+    async def requeue(self, job_id: str, *, bounds: Sequence[Bound] = ()) -> State:
         """Give a failed or cancelled job a new series of attempts, at the end of its line.
+
+        Args:
+            bounds: what it counts under from now on; see `check_bounds` for whether they leave room.
 
         Raises:
             JobNotFound, StateConflict: it is in another state.
         """
-        return await self.broker.requests.requeue(job_id)
+        return await self.broker.requests.requeue(job_id, check_bounds(bounds))
+
+    async def check_bounds(self, bounds: Sequence[Bound]) -> list[int]:
+        """Say how much there is under some bounds, before work is done for a job that they may refuse.
+
+        Returns: the amounts, in the same order.
+        Raises:
+            BoundReached: a job with these bounds would be refused now.
+        """
+        bounds = check_bounds(bounds)
+        amounts = await self.broker.requests.amounts(self.space, bounds)
+        for bound, amount in zip(bounds, amounts, strict=True):
+            if bound.most is not None and amount + bound.amount > bound.most:
+                raise BoundReached(bound.name, bound.until, amount=amount, most=bound.most)
+        return amounts
 
     async def delete(self, job_id: str) -> None:
         """Remove an ended job's record; its files are the caller's to remove first.
@@ -377,7 +413,7 @@ class Queue:
     ) -> EntryOptions | None:
         """What sets the job apart from a plain one; None when nothing does."""
         key = request.idempotency_key
-        if not (key or request.owner or request.delay or ties):
+        if not (key or request.owner or request.delay or ties or request.bounds):
             usual = handler.max_crashes == DEFAULT_MAX_CRASHES
             return None if usual else EntryOptions(max_crashes=handler.max_crashes)
         return EntryOptions(
@@ -389,6 +425,7 @@ class Queue:
             fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
             window=self._window_ms if key else None,
             ties=ties,
+            bounds=counted_under(request.bounds),
         )
 
 
@@ -407,6 +444,11 @@ class Enqueuer:
             raise no_handler(handler)
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
         return await self._queue._put(place, handler.returns.declared)
+
+
+def _counted(entry: Entry, bounds: tuple[CountedUnder, ...]) -> Entry:
+    options = msgspec.structs.replace(entry.options or EntryOptions(), bounds=bounds)
+    return msgspec.structs.replace(entry, options=options)
 
 
 def _following(entry: Entry) -> Entry:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal, assert_never
 
-from ..handling import DEFAULT_RETRIES, Failure, Handler, forget_frames, runner_died, timed_out
+from ..handling import (
+    DEFAULT_RETRIES,
+    DISK_TRIES,
+    Failure,
+    Handler,
+    disk_delay,
+    forget_frames,
+    runner_died,
+    timed_out,
+)
 from ..model import Backoff, Cancelling, Crashing, Failing, Outcome, Releasing, Retrying, seconds
 from .attempt import Attempt
 from .raised import classify
@@ -44,6 +53,8 @@ def outcome_of_failure(
     retries = claim.retries
     if retries is None:
         retries = handler.retries if handler is not None else DEFAULT_RETRIES
+    if failure.of_disk and claim.failures < DISK_TRIES:
+        return Retrying(claim.id, claim.attempt, disk_delay(claim.failures + 1), failure.error, outcome)
     if not failure.error.retryable or claim.failures >= retries:
         return Failing(claim.id, claim.attempt, failure.error, outcome)
     delay = failure.delay

@@ -5,9 +5,11 @@ Nothing here speaks to Redis, so a handler can be called and tested without a qu
 
 from .context import MAX_LOG_LINE_CHARACTERS, MAX_LOG_LINES_KEPT, JobContext, News
 from .failures import (
+    DISK_TRIES,
     UNEXPECTED,
     Failure,
     describe,
+    disk_delay,
     exit_phrase,
     forget_frames,
     is_exhaustion,
@@ -23,6 +25,7 @@ from .registry import Registry
 
 __all__ = [
     "DEFAULT_RETRIES",
+    "DISK_TRIES",
     "MAX_LOG_LINES_KEPT",
     "MAX_LOG_LINE_CHARACTERS",
     "UNEXPECTED",
@@ -33,6 +36,7 @@ __all__ = [
     "ProgressMeter",
     "Registry",
     "describe",
+    "disk_delay",
     "exit_phrase",
     "forget_frames",
     "handler",

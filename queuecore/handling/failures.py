@@ -6,6 +6,8 @@ A traceback is for the log, never for the record: the record is shown to users.
 from __future__ import annotations
 
 import errno
+import math
+import random
 import signal
 
 import msgspec
@@ -25,15 +27,33 @@ from ..model import (
 from .context import storable
 
 OUT_OF_MEMORY = "out-of-memory"
+DISK_FULL = "disk-full"
+DISK_REFUSES = "disk-refuses"
 UNEXPECTED = "unexpected-error"
 LONGEST_DELAY = 10 * 366 * 86400.0  # seconds
 
 
+# A disk is made room on by people, so its jobs are tried again for about a day before they count as failed.
+DISK_TRIES = 50
+SHORTEST_DISK_DELAY, LONGEST_DISK_DELAY = 60.0, 1800.0  # seconds
+_DISK = {errno.ENOSPC: DISK_FULL, errno.EDQUOT: DISK_FULL, errno.EROFS: DISK_REFUSES, errno.EIO: DISK_REFUSES}
+_DISK_TITLES = {
+    DISK_FULL: "There is no room on the worker's disk.",
+    DISK_REFUSES: "The worker's disk is read-only, or fails.",
+}
+_MOST_CAUSES = 10
+
+
 class Failure(msgspec.Struct, frozen=True):
-    """An attempt's error, and the delay until the next one where the handler chose it (seconds)."""
+    """An attempt's error, and the delay until the next one where the handler chose it (seconds).
+
+    Attributes:
+        of_disk: no fault of the job: it is tried again for longer than its retries say.
+    """
 
     error: ErrorRecord
     delay: float | None = None
+    of_disk: bool = False
 
 
 def describe(error: BaseException) -> Failure:
@@ -66,9 +86,29 @@ def _describe(error: BaseException) -> Failure:
         case MemoryError():
             title = "The job needed more memory than it may use; send less at once or raise the limit."
             return Failure(_record(OUT_OF_MEMORY, title, retryable=False))
+        case _ if (found := _disk_trouble(error)) is not None:
+            return Failure(_record(found, f"{_DISK_TITLES[found]} It is tried again later."), of_disk=True)
         case _:
             title = f"The job stopped with an unexpected error ({type(error).__name__})."
             return Failure(_record(UNEXPECTED, title, text_of(error)))
+
+
+def _disk_trouble(error: BaseException) -> str | None:
+    """What kind of trouble with a disk an exception tells of, by itself or by what it was raised from."""
+    cause: BaseException | None = error
+    for _ in range(_MOST_CAUSES):
+        if cause is None:
+            break
+        if isinstance(cause, OSError) and cause.errno in _DISK:
+            return _DISK[cause.errno]
+        cause = cause.__cause__
+    return None
+
+
+def disk_delay(failures: int) -> float:
+    """Return how long to wait for a disk, in seconds, when an attempt failed for the `failures`-th time."""
+    ceiling = min(math.ldexp(SHORTEST_DISK_DELAY, min(failures - 1, 10)), LONGEST_DISK_DELAY)
+    return ceiling * random.uniform(0.75, 1.0)
 
 
 def _delay_of(error: Retry) -> float | None:

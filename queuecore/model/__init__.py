@@ -19,8 +19,10 @@ from .attempt import (
     Releasing,
     Retrying,
 )
+from .bounds import Bound, check_bounds
 from .endings import Permanent, Retry
 from .errors import (
+    BoundReached,
     BrokerRefused,
     BrokerUnavailable,
     HandlerError,
@@ -119,6 +121,8 @@ __all__ = [
     "AttemptOutcome",
     "AttemptRecord",
     "Backoff",
+    "Bound",
+    "BoundReached",
     "BrokerRefused",
     "BrokerUnavailable",
     "Cancelling",
@@ -175,6 +179,7 @@ __all__ = [
     "UnknownKind",
     "WaitsFor",
     "WorkerOptions",
+    "check_bounds",
     "check_limits",
     "check_name",
     "choice",

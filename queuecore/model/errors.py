@@ -15,6 +15,7 @@ QueueError
 ├── UnknownKind             no handler is registered for this kind
 ├── OtherLoop               the queue is in use in another event loop
 ├── HandlerError            a handler is declared wrongly
+├── BoundReached            there is too much under a name that the job counts under
 ├── IdempotencyConflict     the key was used before, for something else
 ├── AttemptFenced           the attempt no longer owns its job
 ├── RunnerForgotten         the runner was given up and its jobs taken from it
@@ -209,6 +210,27 @@ class OtherLoop(QueueError, RuntimeError):
         super().__init__(
             "this queue is in use in another event loop, which still runs: make a Queue for each of them"
         )
+
+
+class BoundReached(QueueError):
+    """With the job there would be more under a name than may be; nothing was stored.
+
+    Attributes:
+        name: which.
+        until: what counts: jobs that have not "ended", or whose records are not "removed".
+        amount: how much there is.
+        most: how much there may be.
+    """
+
+    def __init__(self, name: str, until: str, *, amount: int, most: int) -> None:
+        super().__init__(
+            f"there is {amount} under the bound {name!r} (until {until}), and at most {most} may be; "
+            "wait until some of it has gone, or raise the bound"
+        )
+        self.name = name
+        self.until = until
+        self.amount = amount
+        self.most = most
 
 
 class IdempotencyConflict(QueueError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from .bounds import Bound, check_bounds
 from .errors import InvalidOption
 from .given import choice, seconds, text, whole_number
 from .ids import check_job_id, check_name
@@ -71,6 +72,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
         retries: other than the handler's own.
         timeout: of an attempt, in seconds or as a timedelta, other than the handler's own.
         limits: instead of the handler's own; none with `()`.
+        bounds: what it counts under, and is refused by; see `Bound`.
 
     Raises:
         InvalidOption: one of them has no sense; the message says what it must be.
@@ -88,6 +90,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     retries: int | None = None
     timeout: float | None = None
     limits: tuple[Limit, ...] | None = None
+    bounds: tuple[Bound, ...] = ()
 
     if TYPE_CHECKING:
         # What may be given is more than what is found in it.
@@ -106,6 +109,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             retries: int | None = ...,
             timeout: float | timedelta | None = ...,
             limits: Sequence[Limit] | None = ...,
+            bounds: Sequence[Bound] = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -134,6 +138,8 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             _convert(self, "timeout", seconds(self.timeout, name="timeout", least=SHORTEST_TIMEOUT))
         if self.limits is not None:
             _convert(self, "limits", check_limits(self.limits))
+        if self.bounds != ():
+            _convert(self, "bounds", check_bounds(self.bounds))
 
 
 class Submitted(msgspec.Struct, frozen=True):

@@ -13,11 +13,13 @@ from .jobs import Jobs, StoredJob
 from .keys import unique_name
 from .listings import Cursor, Listings
 from .loops import OwnLoop
-from .requests import IDEMPOTENCY_WINDOW, Entry, EntryOptions
+from .requests import IDEMPOTENCY_WINDOW, Answer, CountedUnder, Entry, EntryOptions, counted_under
 
 __all__ = [
     "IDEMPOTENCY_WINDOW",
+    "Answer",
     "Broker",
+    "CountedUnder",
     "Cursor",
     "Entry",
     "EntryOptions",
@@ -27,6 +29,7 @@ __all__ = [
     "Listings",
     "OwnLoop",
     "StoredJob",
+    "counted_under",
     "parse_address",
     "reach",
     "unique_name",

@@ -76,6 +76,17 @@ class Figures:
         enqueued = await self._client.call("HGET", self._keys.of("STATISTICS"), "enqueued")
         return ServerMemory(info.get("run_id", ""), int(enqueued or 0))
 
+    async def revoked(self, *, since_ms: int = 0) -> dict[str, int]:
+        """Names that are worth nothing any more and until when (ms), of those that were revoked last.
+
+        Args:
+            since_ms: the latest of an earlier answer, to learn only what came after it.
+        """
+        reply = await self._client.call(
+            "ZRANGEBYSCORE", self._keys.of("REVOKED"), str(since_ms), "+inf", "WITHSCORES"
+        )
+        return {name.decode(): int(float(until)) for name, until in zip(reply[::2], reply[1::2], strict=True)}
+
     async def damaged(self) -> list[str]:
         """A sentence for each key of the space that holds something else than it should."""
         wanted = {self._keys.of(name): type for name, type in TYPES.items()}

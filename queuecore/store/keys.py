@@ -60,6 +60,9 @@ NAMES: Final = {
     "RECENT": "recent",  # LIST   tokens in the order they were enqueued
     "OWNED": "owned:",  # ZSET   one owner's tokens by creation
     "UNIQUE": "unique:",  # STRING token and fingerprint behind an idempotency key, with a time to live
+    "COUNTED": "counted:",  # ZSET   token:amount of jobs under a bound, by when they were looked at
+    "AMOUNT": "amount:",  # STRING how much that is together; both with a time to live
+    "REVOKED": "revoked",  # ZSET   names that are worth nothing any more, by until when, with a time to live
     "RUNNERS": "runners",  # HASH   registered runners, JSON
     "RUNNING": "running:",  # SET    attempts a runner has
     "ALIVE": "alive:",  # STRING heartbeat of a runner, with a time to live
@@ -97,6 +100,7 @@ TYPES: Final = {
     "FAILED": "zset",
     "CANCELLED": "zset",
     "RECENT": "list",
+    "REVOKED": "zset",
     "RUNNERS": "hash",
     "WATCHED": "hash",
     "CANCELLING": "hash",

@@ -9,6 +9,8 @@ import msgspec
 
 from ..model import (
     DEFAULT_MAX_CRASHES,
+    Bound,
+    BoundReached,
     IdempotencyConflict,
     JobNotFound,
     State,
@@ -22,6 +24,8 @@ from .client import Client
 from .connection import Argument
 from .keys import Keys
 from .wire import to_json
+
+Answer = Submitted | IdempotencyConflict | BoundReached
 
 IDEMPOTENCY_WINDOW: Final = 24 * 3600.0  # seconds
 
@@ -37,6 +41,16 @@ class EntryOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     window: int | None = None
     ties: Ties | None = None
     follows: bool = False
+    bounds: tuple[CountedUnder, ...] = ()
+
+
+class CountedUnder(msgspec.Struct, frozen=True, array_like=True):
+    """A bound as `enqueue` gets it: `together` is its own amount and that of the jobs that follow it."""
+
+    name: str
+    amount: int
+    together: int
+    most: int  # -1: none
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -54,12 +68,10 @@ class Requests:
         self._client = client
         self._keys = keys
 
-    async def enqueue(
-        self, space: str, line: str, entries: Sequence[Entry]
-    ) -> list[Submitted | IdempotencyConflict]:
+    async def enqueue(self, space: str, line: str, entries: Sequence[Entry]) -> list[Answer]:
         """Store new jobs at the end of a line, or for later, all in one call.
 
-        Returns: for each entry the job that now stands for it, or a conflict of its idempotency key.
+        Returns: for each entry the job that now stands for it, or why there is none.
         Raises:
             BrokerUnavailable: not known whether it was stored; the same entries again are safe.
             QueueFull: Redis is at maxmemory.
@@ -69,15 +81,20 @@ class Requests:
             options = to_json(entry.options).decode() if entry.options else ""
             arguments += (entry.token + options, entry.spec)
         exceptions = await self._client.run("enqueue", self._keys(space).base, *arguments)
-        answers: list[Submitted | IdempotencyConflict] = [
-            Submitted(f"{space}.{entry.token}", created=True) for entry in entries
-        ]
+        answers: list[Answer] = [Submitted(f"{space}.{entry.token}", created=True) for entry in entries]
         for index, reason, token in zip(exceptions[::3], exceptions[1::3], exceptions[2::3], strict=True):
-            job_id = f"{space}.{token.decode()}"
-            answers[index - 1] = (
-                IdempotencyConflict(job_id) if reason == b"conflict" else Submitted(job_id, created=False)
-            )
+            answers[index - 1] = _exception(space, entries[index - 1], reason, token.decode())
         return answers
+
+    async def amounts(self, space: str, bounds: Sequence[Bound]) -> list[int]:
+        """How much there is under each of some names, without what is known to count no longer."""
+        arguments = [part for each in counted_under(bounds) for part in (each.name, each.amount, each.most)]
+        reply: list[int] = await self._client.run("room", self._keys(space).base, *arguments)
+        return reply
+
+    async def revoke(self, space: str, name: str, lifetime: float) -> None:
+        """Remember for `lifetime` seconds that a name, such as a session's, is worth nothing any more."""
+        await self._client.run("revoke", self._keys(space).base, name, str(round(lifetime * 1000)))
 
     async def cancel(self, job_id: str) -> State:
         """End a waiting job, or ask a running one to end.
@@ -91,14 +108,17 @@ class Requests:
             raise StateConflict(job_id, before, "cancelled")
         return after
 
-    async def requeue(self, job_id: str) -> State:
+    async def requeue(self, job_id: str, bounds: Sequence[Bound] = ()) -> State:
         """Give a failed or cancelled job a new series of attempts.
+
+        Args:
+            bounds: what it counts under from now on; none of them refuses it.
 
         Raises:
             JobNotFound, StateConflict: it is in another state.
         """
         # The nonce makes a call whose reply was lost the same call when it is sent again.
-        before, after = await self._transition("requeue", job_id, new_token())
+        before, after = await self._transition("requeue", job_id, new_token(), *_as_json(bounds))
         if before not in (State.FAILED, State.CANCELLED):
             raise StateConflict(job_id, before, "retried")
         return after
@@ -109,3 +129,33 @@ class Requests:
         if not before:
             raise JobNotFound(job_id)
         return State(before.decode()), State(after.decode())
+
+
+def counted_under(bounds: Sequence[Bound], *others: Sequence[Bound]) -> tuple[CountedUnder, ...]:
+    """The bounds of a job as `enqueue` gets them, with those of the jobs that follow it."""
+    counted = []
+    for bound in bounds:
+        together = bound.amount + sum(
+            other.amount
+            for follower in others
+            for other in follower
+            if (other.name, other.until) == (bound.name, bound.until)
+        )
+        most = -1 if bound.most is None else bound.most
+        counted.append(CountedUnder(f"{bound.until}:{bound.name}", bound.amount, together, most))
+    return tuple(counted)
+
+
+def _as_json(bounds: Sequence[Bound]) -> list[str]:
+    return [to_json(counted_under(bounds)).decode()] if bounds else []
+
+
+def _exception(space: str, entry: Entry, reason: bytes, word: str) -> Answer:
+    if reason == b"bound":
+        assert entry.options is not None
+        name, amount = word.rsplit(" ", 1)
+        most = next((bound.most for bound in entry.options.bounds if bound.name == name), 0)
+        until, _, bare = name.partition(":")
+        return BoundReached(bare, until, amount=int(amount), most=most)
+    job_id = f"{space}.{word}"
+    return IdempotencyConflict(job_id) if reason == b"conflict" else Submitted(job_id, created=False)

@@ -37,7 +37,9 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "prune": (*_JOBS, "watching"),
     "reconcile": (*_MOVES, "admit", "limits", "attempts", "release"),
     "register": ("basics",),
-    "requeue": _MOVES,
+    "requeue": (*_MOVES, "bounds"),
+    "revoke": ("basics",),
+    "room": (*_JOBS, "bounds"),
     "sweep": (*_WAITS, "attempts", "recover"),
     "sweep_limits": (*_MOVES, "admit", "limits"),
     "take_over": (*_MOVES, "admit", "limits", "attempts", "recover"),
@@ -51,7 +53,7 @@ SELDOM: Final[dict[str, tuple[str, ...]]] = {
         *("moves", "set_aside", "admit", "limits", "attempts", "promote"),
         *("complete_tied", "retry", "fail", "release", "stop", "recover", "settle_others", "repeated"),
     ),
-    "enqueue": ("set_aside", "limits", "unique"),
+    "enqueue": ("jobs", "set_aside", "limits", "unique", "bounds"),
 }
 
 _HEADER = re.compile(r"^-- (\w+) +(.*)$", re.MULTILINE)

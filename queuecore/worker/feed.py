@@ -499,7 +499,7 @@ class Feed:
 
 
 def _log_outcome(attempt: Attempt, outcome: Outcome) -> None:
-    level, error, delay = logging.INFO, None, None
+    level, error, title, delay = logging.INFO, None, None, None
     match outcome:
         case Completed():
             level, name = logging.DEBUG, "attempt.completed"
@@ -508,7 +508,9 @@ def _log_outcome(attempt: Attempt, outcome: Outcome) -> None:
         case Failing():
             level, name, error = logging.WARNING, "attempt.failed", outcome.error
         case Crashing():
+            # The only title that no handler wrote: others may tell what is in the sender's file.
             level, name, error = logging.WARNING, "attempt.crashed", outcome.error
+            title = outcome.error.title
         case Cancelling():
             name = "attempt.cancelled"
         case Releasing():
@@ -523,6 +525,6 @@ def _log_outcome(attempt: Attempt, outcome: Outcome) -> None:
         kind=attempt.claim.kind,
         attempt=outcome.attempt,
         error=error.type if error else None,
-        title=error.title if error else None,
+        title=title,
         delay=delay,
     )

@@ -1,12 +1,13 @@
 """A person with files: send, watch, download."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.tables import write_messy_csv, write_workbook
 from tests.service.service import wait_until
@@ -51,6 +52,40 @@ def test_a_messy_file_is_sent_cleaned_and_downloaded(
     assert re.search(rb"Zo\xc3\xab", downloaded)
     said = page.evaluate("said")
     assert any(text.startswith("Progress of messy.csv: ") for text in said), said
+
+
+def test_files_that_are_too_many_for_now_wait_and_go_by_themselves(
+    page: Page, tmp_path: Path, keep_picture: Callable[[Page, str], None]
+) -> None:
+    files = [write_messy_csv(tmp_path / f"{name}.csv") for name in ("one", "two", "three")]
+    refused = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        problem = {
+            "type": "/problems/too-many-jobs",
+            "title": "You have as many unfinished jobs as are allowed at one time",
+            "status": 429,
+            "detail": "500 of your jobs wait or run, and 500 are allowed at one time.",
+        }
+        route.fulfill(
+            status=429,
+            headers={"Retry-After": "2", "Content-Type": "application/problem+json"},
+            body=json.dumps(problem),
+        )
+
+    page.route("**/api/upload?*", refuse)
+    page.get_by_label("Choose files").set_input_files(files)
+    page.get_by_role("button", name="Send 3 files").click()
+
+    told = page.get_by_text("You have as many unfinished jobs as are allowed at one time. This file is sent")
+    expect(told).to_have_count(3)
+    keep_picture(page, "bound")
+    assert len(refused) <= 2
+    page.unroute("**/api/upload?*")
+    for name in ("one", "two", "three"):
+        card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=f"{name}.csv"))
+        expect(card.get_by_text("Completed")).to_be_visible(timeout=60_000)
 
 
 @pytest.mark.parametrize(

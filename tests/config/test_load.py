@@ -53,6 +53,9 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "jobs.idempotency_window": ("90m", 5400.0),
     "jobs.max_arguments_bytes": ("65536", 65_536),
     "jobs.max_result_bytes": ("1.5 MiB", 1_572_864),
+    "bounds.unfinished_jobs": ("20", 20),
+    "bounds.stored_bytes": ("5GiB", 5 << 30),
+    "bounds.requests_a_minute": ("0", 0),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
 }

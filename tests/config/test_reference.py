@@ -47,7 +47,7 @@ def test_the_values_behind_a_sign_in_the_template_are_the_defaults() -> None:
     sections = [line for line in lines if line.startswith("[")]
 
     assert len(given) == len(PRODUCTION)
-    assert len(sections) == 5
+    assert len(sections) == 6
     for line in behind:
         field, value = next(iter(tomllib.loads(line).items()))
         names = [key.name for key in keys_of(Settings).values() if key.field == field]

@@ -14,7 +14,9 @@ import pytest
 import storage
 from handlers.file_clean import Cleaned, clean
 from queuecore import JobContext, Permanent, Registry, new_job_id
+from queuecore.handling import describe
 from storage import FileRef, LocalStorage
+from tests.disks import small_disk
 from tests.storage.uploads import store
 
 MESSY = 'id, Name ,amount\n1, Ann ,"1,234.50"\n2,Bob,7\n,,\n3,short\n'
@@ -63,6 +65,23 @@ def test_a_messy_file_gives_a_clean_one_the_rejected_rows_and_a_report(files: Lo
         "rejected": 1,
     }
     assert report["warnings"] == list(cleaned.warnings)
+
+
+def test_a_cleaning_on_a_full_disk_is_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_disk(tmp_path / "disk", size=6 << 20) as disk:
+        local = LocalStorage(disk / "files", reserve_bytes=0)
+        monkeypatch.setattr(storage, "current", lambda: local)
+        rows = b"".join(b"%d,some text that takes room\n" % n for n in range(110_000))
+
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - any will do that is described rightly
+            run(local, b"id,text\n" + rows)
+        failure = describe(caught.value)
+        left = list(disk.glob("files/*/*/scratch-*"))
+
+    assert (failure.error.type, failure.of_disk) == ("disk-full", True), caught.value
+    assert left == []
 
 
 def test_a_clean_file_gives_no_rejected_rows(files: LocalStorage) -> None:

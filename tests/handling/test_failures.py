@@ -6,7 +6,9 @@ import pytest
 
 from queuecore import Permanent
 from queuecore.handling import (
+    DISK_TRIES,
     describe,
+    disk_delay,
     forget_frames,
     is_exhaustion,
     process_broken,
@@ -53,6 +55,33 @@ def test_what_earlier_jobs_may_have_used_up_is_told_from_the_rest(
     error: BaseException, exhausted: bool
 ) -> None:
     assert is_exhaustion(error) is exhausted
+
+
+@pytest.mark.parametrize(
+    ("word", "type"),
+    [
+        (errno.ENOSPC, "disk-full"),
+        (errno.EDQUOT, "disk-full"),
+        (errno.EROFS, "disk-refuses"),
+        (errno.EIO, "disk-refuses"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_named_and_waited_for(word: int, type: str) -> None:
+    bare = OSError(word, "from the system")
+    wrapped = RuntimeError("the file could not be written")
+    wrapped.__cause__ = bare
+
+    for error in (bare, wrapped):
+        failure = describe(error)
+
+        assert (failure.error.type, failure.of_disk, failure.error.retryable) == (type, True, True)
+        assert "OSError" not in failure.error.title
+    assert 45 <= disk_delay(1) <= 60
+    assert 1350 <= disk_delay(DISK_TRIES) <= 1800
+
+
+def test_another_error_of_the_system_is_no_trouble_with_the_disk() -> None:
+    assert not describe(FileNotFoundError(errno.ENOENT, "No such file")).of_disk
 
 
 def test_frames_are_forgotten_in_all_of_a_tree_of_exceptions() -> None:

@@ -83,7 +83,7 @@ export function makeUploadCard(upload, { onCancel, onRetry }) {
     setText(
       step,
       upload.state === "waiting"
-        ? "Its turn comes when an earlier file is through"
+        ? upload.note || "Its turn comes when an earlier file is through"
         : doneOfTotal({ done: upload.sent, total: upload.file.size, unit: "bytes" }),
     );
     setText(value, upload.state === "waiting" ? "" : percent(Math.min(share, 99.9)));

@@ -12,12 +12,15 @@ import { makeUploadCard } from "./upload-card.js";
 import { byId } from "./dom.js";
 
 const AT_ONCE = 2;
+// Bounds that leave room again by themselves soon.
+const PASSING = ["/problems/too-many-requests", "/problems/too-many-jobs"];
 
 /** @typedef {{file: File, kind: string, options: Record<string, any>, key: string, state: "waiting"|"sending"|"storing"|"failed",
- *   sent: number, startedAt: number, error: string, request: XMLHttpRequest|null, card: any}} Upload */
+ *   sent: number, startedAt: number, error: string, note: string, request: XMLHttpRequest|null, card: any}} Upload */
 
 /** @type {Upload[]} newest first, as they stand on the page */
 let uploads = [];
+let resting = false; // the service takes no more files for a moment
 let jobMade = (/** @type {any} */ _job, /** @type {boolean} */ _focused) => {};
 let changed = () => {};
 let signInWanted = () => {};
@@ -45,6 +48,7 @@ export function addUploads(files, kind, options) {
       sent: 0,
       startedAt: 0,
       error: "",
+      note: "",
       request: null,
       card: null,
     };
@@ -67,7 +71,7 @@ function sendNext() {
   const busy = uploads.filter((upload) => upload.request !== null).length;
   // The oldest of the waiting goes first.
   const next = uploads.findLast((upload) => upload.state === "waiting");
-  if (busy < AT_ONCE && next) {
+  if (busy < AT_ONCE && next && !resting) {
     send(next);
     sendNext();
   }
@@ -77,7 +81,7 @@ function sendNext() {
 /** @param {Upload} upload */
 function send(upload) {
   const request = new XMLHttpRequest();
-  Object.assign(upload, { request, state: "sending", sent: 0, error: "", startedAt: performance.now() });
+  Object.assign(upload, { request, state: "sending", sent: 0, error: "", note: "", startedAt: performance.now() });
   request.open("POST", `/api/upload?${query(upload)}`);
   request.setRequestHeader("Idempotency-Key", `"${upload.key}"`);
   request.setRequestHeader("Content-Type", "application/octet-stream");
@@ -124,7 +128,8 @@ function finish(upload, job) {
 function refuse(upload, request) {
   if (request.status === 401) signInWanted();
   const problem = request.response;
-  if ([502, 503, 504].includes(request.status))
+  if (request.status === 429 && PASSING.includes(problem?.type)) rest(upload, request);
+  else if ([502, 503, 504].includes(request.status))
     fail(upload, "The service cannot take files at the moment. Try again shortly.");
   else
     fail(
@@ -133,6 +138,27 @@ function refuse(upload, request) {
         ? `${sentence(problem.title)} ${problem.detail ?? ""}`.trim()
         : `The service refused the file (${request.status}).`,
     );
+}
+
+/**
+ * Let all files wait: the service takes no more of them for as long as it says.
+ * @param {Upload} upload @param {XMLHttpRequest} request
+ */
+function rest(upload, request) {
+  const seconds = Math.max(Number.parseInt(request.getResponseHeader("Retry-After") ?? "", 10) || 0, 1);
+  Object.assign(upload, { state: "waiting", request: null, sent: 0 });
+  if (!resting) {
+    resting = true;
+    setTimeout(() => {
+      resting = false;
+      sendNext();
+    }, seconds * 1000);
+  }
+  for (const other of uploads.filter((each) => each.state === "waiting")) {
+    other.note = `${sentence(request.response.title)} This file is sent by itself as soon as there is room.`;
+    other.card.update();
+  }
+  sendNext();
 }
 
 /** @param {Upload} upload @param {string} text */

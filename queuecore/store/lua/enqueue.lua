@@ -4,9 +4,10 @@
 -- flags  -
 -- KEYS   1 the space's beginning
 -- ARGV   the line, then for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
---        options: delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms), ties (see limits), follows (the job
---        before it, and is not stored where that one's key is known)
--- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there;
+--        options: delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms), ties (see limits), bounds (see bounds),
+--        follows (the job before it, and is not stored where that one's key is known or a bound refuses it)
+-- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there,
+--        or 'bound', the name of a bound, a space and how much is under it;
 --        empty when all are new. 'known': the same id again, a repeated call after a lost reply
 local now = clock_ms()
 local created = integer(now)
@@ -45,6 +46,7 @@ local function enqueue_with_options(key, token, spec, options)
     field(OWNER, options.owner)
     call('ZADD', base .. K_OWNED .. options.owner, now, token)
   end
+  if options.bounds then seldom().count_under(options.bounds, token, now) end
   if options.delay then
     local due = now + options.delay
     field(STATE, 'scheduled 0' .. mark)
@@ -103,8 +105,9 @@ for index = 1, n do
     local earlier, reason
     if options.follows then
       earlier, reason = led_to, led_reason
-    elseif options.unique then
-      earlier, reason = seldom().take_key(token, options)
+    elseif options.unique or options.bounds then
+      if options.bounds then earlier, reason = seldom().refuse_over_bounds(options, now) end
+      if options.unique and not earlier then earlier, reason = seldom().take_key(token, options) end
       led_to, led_reason = earlier, reason
     end
     if earlier then

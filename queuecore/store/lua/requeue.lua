@@ -3,7 +3,7 @@
 -- to     queued
 -- flags  -
 -- KEYS   1 the space's beginning
--- ARGV   token · a word of this call's own
+-- ARGV   token · a word of this call's own · the bounds that it counts under (JSON), if any
 -- reply  {state before or '' when there is no such job, state after}; the same word again, after a lost reply, gives the
 --        same answer and changes nothing
 local token, memory = ARGV[1], base .. K_CALL .. 'requeue:' .. ARGV[2]
@@ -18,6 +18,7 @@ call('SET', memory, state, 'PX', 3600000)
 call('ZREM', base .. (state == 'failed' and K_FAILED or K_CANCELLED), token)
 call('HDEL', job.key, FINISHED, ERROR, FAILURES, CRASHES, PROGRESS, PROGRESSED, CANCEL, DUE)
 move(job, 'queued', SEQ, to_back(job[LINE] or DEFAULT_LINE, token))
+if ARGV[3] then count_under(cjson.decode(ARGV[3]), token, clock_ms()) end
 count('requeued', 1)
 wake_pushed()
 return { state, 'queued' }

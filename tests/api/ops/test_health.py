@@ -1,5 +1,6 @@
 """What operators and load balancers are told."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -72,6 +73,22 @@ async def test_a_redis_that_does_not_answer_is_a_failure_but_no_reason_to_restar
     assert "redis_url" in document["checks"]["redis:responseTime"][0]["output"]
     assert (ready.status_code, live.status_code) == (503, 200)
     assert ready.headers["retry-after"] == "1"
+
+
+async def test_a_redis_that_hangs_is_told_with_how_long_nothing_came(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> ServerRecord:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing ends this")
+
+    monkeypatch.setattr("api.ops.health.CHECKED_WITHIN", 0.05)
+    monkeypatch.setattr(site.service.queue.inspector.figures, "server", hang)
+
+    status, document = await health(site)
+
+    output = document["checks"]["redis:responseTime"][0]["output"]
+    assert (status, output.partition(". ")[0]) == (503, "Redis does not answer: nothing came within 0.05 s")
 
 
 @pytest.mark.parametrize(

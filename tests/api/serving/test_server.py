@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import json
+import logging
 import os
 import signal
 import time
@@ -85,6 +87,23 @@ async def test_headers_that_are_too_large_are_refused(served: Served, size: int)
         request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n" + name + b"a" * size + b"\r\n\r\n"
         answer = await exchange(served, request)
         assert answer.startswith(b"HTTP/1.1 431")
+
+
+async def test_what_is_no_request_is_answered_with_a_problem_and_said_once_with_its_sender(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    long_header = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 70_000 + b"\r\n\r\n"
+
+    answers = [await exchange(served, b"\x16\x03\x01 no HTTP\r\n\r\n") for _ in range(20)]
+    answers.append(await exchange(served, long_header))
+
+    documents = [json.loads(answer.partition(b"\r\n\r\n")[2]) for answer in answers]
+    assert {document["type"] for document in documents[:20]} == {"/problems/not-http"}
+    assert (documents[20]["type"], documents[20]["status"]) == ("/problems/headers-too-large", 431)
+    assert all(b"application/problem+json" in answer for answer in answers)
+    lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [line.getMessage() for line in lines] == ["requests.unreadable"]
+    assert lines[0].__dict__["queuecore_fields"]["client"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
