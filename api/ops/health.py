@@ -26,6 +26,7 @@ ANSWER_WITHIN = 0.5  # seconds that Redis has to answer for us to be ready
 CHECKED_WITHIN = 3.0  # seconds that all checks of Redis may take
 LONG_WAIT = 60.0  # seconds a job may wait before it is worth a warning
 LITTLE_ROOM = 1 << 30  # bytes
+MOST_SHOWN = 20  # runners or lines that are named
 MEMORY_WARNING = 0.9  # part of Redis' limit
 
 
@@ -105,7 +106,9 @@ async def _check_all(service: Service) -> dict[str, list[Check]]:
             checks["redis:keys"] = [_check("datastore", "pass", 0, "keys")]
             queues = sorted({*service.kinds.queues(), *await figures.queues()})
             checks |= await _check_jobs(figures, queues)
-            checks["workers:alive"] = [_check_workers(service, await figures.runners())]
+            runners = await figures.runners()
+            checks["workers:alive"] = [_check_workers(service, runners)]
+            checks["workers:blocked"] = _check_blocked(runners)
     except BrokerRefused as error:
         checks["redis:responseTime"] = [_check("datastore", "fail", output=str(error))]
     except (TimeoutError, BrokerUnavailable) as error:
@@ -191,6 +194,30 @@ def _check_workers(service: Service, runners: list[RunnerRecord]) -> Check:
         return _check("component", "pass", len(workers), "workers")
     output = f"Nobody works on {', '.join(unattended)}: start `python worker.py`."
     return _check("component", "warn", len(workers), "workers", output)
+
+
+def _check_blocked(runners: list[RunnerRecord]) -> list[Check]:
+    """A check for each runner in which a handler keeps the event loop; one if there is none."""
+    now = time.time() * 1000
+    found = []
+    for runner in runners:
+        if runner.alive and runner.blocked:
+            seconds = max(0.0, (now - runner.blocked.since_ms) / 1000)
+            found.append(
+                _check("component", "warn", round(seconds, 1), "s", _describe_blocked(runner, seconds))
+            )
+    return found[:MOST_SHOWN] or [_check("component", "pass", 0, "runners")]
+
+
+def _describe_blocked(runner: RunnerRecord, seconds: float) -> str:
+    by = runner.blocked.by if runner.blocked else None
+    culprit = f"a handler of {by.kind}" if by and by.kind else "a handler, or code that it calls,"
+    return (
+        f"Runner {runner.id} of worker {runner.worker} does nothing else for {seconds:.0f} s: {culprit} "
+        "keeps its event loop. Let it await what it waits for, "
+        'or declare it with runs="thread" or runs="process"; '
+        "the worker's log names the job and the line."
+    )
 
 
 def _check(

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from time import monotonic, sleep
 from types import FrameType
 from typing import TextIO
@@ -32,12 +33,19 @@ class LoopWatch:
 
     Args:
         seized: where the stacks are written when even this cannot run.
+        blocked: called in the watching thread while the loop is blocked, with whose handler does it if that
+            is known.
+        over: likewise, when it turns again.
     """
 
-    def __init__(self, *, seized: TextIO) -> None:
+    def __init__(
+        self, *, seized: TextIO, blocked: Callable[[Attempt | None], None], over: Callable[[], None]
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._seized = seized
+        self._blocked = blocked
+        self._over = over
 
     def start(self) -> None:
         """Watch until the loop is closed."""
@@ -54,16 +62,19 @@ class LoopWatch:
             sleep(LOOK_SECONDS)
 
     def _wait_for(self, turned: threading.Event) -> None:
-        began, wait = monotonic(), BLOCKED_SECONDS
+        began, wait, was_blocked = monotonic(), BLOCKED_SECONDS, False
         faulthandler.dump_traceback_later(SEIZED_SECONDS + LOOK_SECONDS, file=self._seized)
         while not turned.wait(wait):
             faulthandler.cancel_dump_traceback_later()
             self._tell(seconds=monotonic() - began)
-            wait = monotonic() - began
+            wait, was_blocked = monotonic() - began, True
+        if was_blocked:
+            self._over()
 
     def _tell(self, *, seconds: float) -> None:
         frame = sys._current_frames().get(self._thread)
         attempt = find_attempt(frame)
+        self._blocked(attempt)
         event(
             logger,
             logging.WARNING,

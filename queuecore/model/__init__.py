@@ -92,7 +92,15 @@ from .request import (
     read_spec,
 )
 from .retry import Backoff
-from .runners import Heartbeat, Recovered, RunnerInfo, RunnerRecord
+from .runners import (
+    Blocked,
+    BlockedLoop,
+    Heartbeat,
+    Recovered,
+    RunnerInfo,
+    RunnerRecord,
+    decode_blocked,
+)
 from .states import State
 from .subscription import Subscription, parse_queues
 from .texts import show, text_of
@@ -121,6 +129,8 @@ __all__ = [
     "AttemptOutcome",
     "AttemptRecord",
     "Backoff",
+    "Blocked",
+    "BlockedLoop",
     "Bound",
     "BoundReached",
     "BrokerRefused",
@@ -183,6 +193,7 @@ __all__ = [
     "check_limits",
     "check_name",
     "choice",
+    "decode_blocked",
     "line_name",
     "new_job_id",
     "new_token",

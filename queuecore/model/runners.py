@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Final
+
 import msgspec
 
+from .ids import JOB_ID
 from .lines import SlotClass
 from .states import State
+
+
+class Blocked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What keeps the event loop of a runner from turning, as far as it is known; "" for what is not."""
+
+    job: Annotated[str, msgspec.Meta(pattern=f"^({JOB_ID.pattern})?$")] = ""
+    kind: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[a-z0-9_.]*$")] = ""
+    attempt: int = 0
+
+
+decode_blocked: Final = msgspec.json.Decoder(Blocked)
+
+
+class BlockedLoop(msgspec.Struct, frozen=True, kw_only=True):
+    """An event loop that does not turn: since when (Redis' clock), and who keeps it."""
+
+    since_ms: int
+    by: Blocked
 
 
 class RunnerInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +42,7 @@ class RunnerInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunnerRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered runner as an operator sees it."""
+    """A registered runner as an operator sees it; `blocked` while a handler keeps its event loop."""
 
     id: str
     worker: str
@@ -32,6 +53,7 @@ class RunnerRecord(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int
     alive: bool
     running: int
+    blocked: BlockedLoop | None = None
 
 
 class Heartbeat(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from .forks import Home, keep_private, release_private
 from .frames import BrokenFrame, Channel, receive_frame, send_frame
 from .lifeline import adopt_orphans, die_with_parent
 from .memory import MemoryGauge, MemoryUse, release_memory
+from .notes import Note, make_note, read_note
 from .signals import ignore_signals
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Home",
     "MemoryGauge",
     "MemoryUse",
+    "Note",
     "Surroundings",
     "adopt_orphans",
     "adopt_socket",
@@ -30,6 +32,8 @@ __all__ = [
     "ignore_signals",
     "keep_private",
     "lead_group",
+    "make_note",
+    "read_note",
     "receive_frame",
     "release_memory",
     "release_private",

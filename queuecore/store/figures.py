@@ -7,7 +7,17 @@ from typing import Final
 
 import msgspec
 
-from ..model import BrokerRefused, Counts, RunnerInfo, RunnerRecord, ServerMemory, ServerRecord
+from ..model import (
+    Blocked,
+    BlockedLoop,
+    BrokerRefused,
+    Counts,
+    RunnerInfo,
+    RunnerRecord,
+    ServerMemory,
+    ServerRecord,
+    decode_blocked,
+)
 from .client import Client
 from .connection import Argument
 from .keys import TYPES, Keys
@@ -109,7 +119,7 @@ class Figures:
         flat = await self._client.call("HGETALL", keys.of("RUNNERS"))
         known = [_decode_runner(said) for said in flat[1::2] if said]
         answers = await self._client.call_together(
-            *(("EXISTS", keys.of("ALIVE", runner.id)) for runner in known),
+            *(("GET", keys.of("ALIVE", runner.id)) for runner in known),
             *(("SCARD", keys.of("RUNNING", runner.id)) for runner in known),
         )
         return [
@@ -121,8 +131,9 @@ class Figures:
                 queues=runner.queues,
                 slots=runner.slots,
                 started_ms=runner.started_ms,
-                alive=bool(answers[index]),
+                alive=answers[index] is not None,
                 running=answers[len(known) + index],
+                blocked=_blocked(answers[index]),
             )
             for index, runner in enumerate(known)
         ]
@@ -154,3 +165,14 @@ class Figures:
     async def _info(self, section: str) -> dict[str, str]:
         text = bytes(await self._client.call("INFO", section)).decode()
         return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+def _blocked(heartbeat: bytes | None) -> BlockedLoop | None:
+    """What a heartbeat says of an event loop that does not turn: since when, a space, and by whom."""
+    since, _, by = (heartbeat or b"").partition(b" ")
+    if not by or not since.isdigit() or len(since) > 15:
+        return None
+    try:
+        return BlockedLoop(since_ms=int(since), by=decode_blocked.decode(by))
+    except msgspec.DecodeError:
+        return BlockedLoop(since_ms=int(since), by=Blocked())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from ..model import ErrorRecord, Heartbeat, Recovered, State
+import msgspec
+
+from ..model import Blocked, ErrorRecord, Heartbeat, Recovered, State
 from .client import Client
 from .keys import Keys
 from .wire import error_json, job_ids, literal, to_ms
@@ -18,11 +20,30 @@ class Upkeep:
         self._keys = keys
 
     async def heartbeat(
-        self, space: str, runner_ids: Sequence[str], *, queues: Sequence[str], ttl: float
+        self,
+        space: str,
+        runner_ids: Sequence[str],
+        *,
+        queues: Sequence[str],
+        ttl: float,
+        blocked: Mapping[str, tuple[float, Blocked] | None] | None = None,
     ) -> Heartbeat:
-        """Say that these runners, which serve `queues`, live for `ttl` more seconds; promotes what is due."""
+        """Say that these runners, which serve `queues`, live for `ttl` more seconds; promotes what is due.
+
+        Args:
+            blocked: those of them whose event loop does not turn: for how many seconds, and what keeps it;
+                None for one that turns again.
+        """
+        notes = [part for runner, found in (blocked or {}).items() for part in (runner, *_note(found))]
         cancels, suspects, blind, forgotten, due, backlog = await self._client.run(
-            "heartbeat", self._keys(space).base, to_ms(ttl), len(queues), *queues, *runner_ids
+            "heartbeat",
+            self._keys(space).base,
+            to_ms(ttl),
+            len(queues),
+            *queues,
+            len(blocked or ()),
+            *notes,
+            *runner_ids,
         )
         return Heartbeat(
             cancels=[
@@ -76,3 +97,8 @@ class Upkeep:
         error = ErrorRecord("lost", "The runner that had this job is not known any more")
         repaired = await self._client.run("sweep", self._keys(space).base, error_json(error), *tokens)
         return int(following), job_ids(space, repaired)
+
+
+def _note(found: tuple[float, Blocked] | None) -> tuple[int, str | bytes]:
+    """How long a loop has been blocked in ms, and what of it is stored."""
+    return (0, "") if found is None else (to_ms(found[0]), msgspec.json.encode(found[1]))

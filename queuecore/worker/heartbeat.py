@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from ..log import event
+from ..model import Blocked
 from ..store import Broker
 from .control import Cancel, Drain, Look
 from .runner_process import RunnerProcess
@@ -46,6 +47,7 @@ class Heart:
         self._queues = queues
         self._runners = runners
         self._suspect = suspect
+        self._said_blocked: dict[str, set[str]] = {}  # by space
 
     async def run(self, space: str) -> None:
         """Beat in `space` until cancelled; early when a job comes due or runners may be judged."""
@@ -61,7 +63,13 @@ class Heart:
             for runner in self._runners()
             if runner.ready and runner.alive and not runner.suspended
         }
-        reply = await self._broker.upkeep.heartbeat(space, list(living), queues=self._queues, ttl=self._ttl)
+        blocked = {id: found for id, runner in living.items() if (found := runner.blocked())}
+        said = self._said_blocked.setdefault(space, set())
+        news: dict[str, tuple[float, Blocked] | None] = {id: None for id in said if id in living} | blocked
+        reply = await self._broker.upkeep.heartbeat(
+            space, list(living), queues=self._queues, ttl=self._ttl, blocked=news
+        )
+        self._said_blocked[space] = set(blocked)
         for job_id, runner_id in reply.cancels:
             if runner_id in living:
                 living[runner_id].tell(Cancel(job_id))

@@ -1,9 +1,10 @@
-"""A runner: the event loop that claims, runs and settles jobs. `python -m queuecore.worker.runner FD ...`.
+"""A runner: the event loop that claims, runs and settles jobs: `python -m queuecore.worker.runner FD NOTE`.
 
 FD is its end of a socket pair with its supervisor, which tells it what to do and
-beats the heart for it. User code runs here, so nothing that keeps jobs safe
-depends on this process being responsive, or alive. One runner of a worker runs
-no handler itself, but keeps the job processes: no async handler takes those with it.
+beats the heart for it; NOTE is where it says what blocks its event loop. User code
+runs here, so nothing that keeps jobs safe depends on this process being responsive, or
+alive. One runner of a worker runs no handler itself, but keeps the job processes: no
+async handler takes those with it.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from typing import Any, assert_never
 import msgspec
 
 from .. import log
-from ..execution import Executor, LoopWatch, PoolOptions, ProcessPool, StopReason, Threads
+from ..execution import Attempt, Executor, LoopWatch, PoolOptions, ProcessPool, StopReason, Threads
 from ..handling import Registry
-from ..model import MAX_ERROR_CHARS, RunnerInfo, parse_queues, text_of
+from ..model import MAX_ERROR_CHARS, Blocked, RunnerInfo, parse_queues, text_of
 from ..processes import (
     Channel,
     Home,
     MemoryGauge,
+    Note,
     Surroundings,
     adopt_socket,
     close_inherited,
@@ -75,7 +77,8 @@ GARBAGE_THRESHOLD = 50_000
 def main() -> None:
     """Serve the supervisor at the other end of the socket whose number is the first argument."""
     sock = adopt_socket(int(sys.argv[1]))
-    close_inherited(but=(sock.fileno(),))
+    note = int(sys.argv[2])
+    close_inherited(but=(sock.fileno(), note))
     start = receive_frame(sock, from_supervisor)
     if not isinstance(start, Start):
         sys.exit(1)
@@ -98,17 +101,26 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
     home = Home()
-    run_event_loop(_run_and_exit(Runner(start, registry, home), sock, home))
+    run_event_loop(_run_and_exit(Runner(start, registry, home), sock, home, Note(note)))
 
 
-async def _run_and_exit(runner: Runner, sock: socket.socket, home: Home) -> None:
+async def _run_and_exit(runner: Runner, sock: socket.socket, home: Home, note: Note) -> None:
     home.guard()
-    LoopWatch(seized=sys.stderr).start()
+    LoopWatch(
+        seized=sys.stderr, blocked=lambda attempt: note.write(_name_blocker(attempt)), over=note.clear
+    ).start()
     await runner.run(sock)
     sys.stdout.flush()
     sys.stderr.flush()
     # At once: a handler that could not be stopped would keep the event loop and the interpreter waiting.
     os._exit(0)
+
+
+def _name_blocker(attempt: Attempt | None) -> Blocked:
+    if attempt is None:
+        return Blocked()
+    claim = attempt.claim
+    return Blocked(job=claim.id, kind=claim.kind, attempt=claim.attempt)
 
 
 def run_event_loop(main: Coroutine[Any, Any, None]) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..handling import exit_phrase
-from ..model import SlotClass, WorkerOptions
-from ..processes import Channel, child_environment, end_session
+from ..model import Blocked, SlotClass, WorkerOptions, decode_blocked
+from ..processes import Channel, child_environment, end_session, make_note, read_note
 from .control import (
     Begun,
     Drain,
@@ -31,6 +31,8 @@ from .control import (
 )
 
 _LONGEST_NAME = 12
+# A runner that has not said for so long that its event loop turns is blocked: it says so every second.
+_LATE_SECONDS = 2.0
 
 
 def new_runner_id(worker: str, number: int) -> str:
@@ -57,7 +59,7 @@ class RunnerProcess:
         suspended_since: likewise, when it was first seen to be suspended; None while it is not.
     """
 
-    def __init__(self, id: str, runs: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, id: str, runs: str, process: asyncio.subprocess.Process, note: int) -> None:
         now = asyncio.get_running_loop().time()
         self.id = id
         self.runs = runs
@@ -74,6 +76,7 @@ class RunnerProcess:
         self.draining = False
         self.killed_for: str | None = None
         self._process = process
+        self._note = note
         self._channel: Channel | None = None
         self._on_ready: Callable[[RunnerProcess], None] | None = None
 
@@ -89,20 +92,22 @@ class RunnerProcess:
     ) -> RunnerProcess:
         """Start a runner with so many slots of each class; `on_ready` is called when it has registered."""
         ours, theirs = socket.socketpair()
+        note = make_note()
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "queuecore.worker.runner",
                 str(theirs.fileno()),
+                str(note),
                 *slots,  # for whoever looks at the list of processes
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), note),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=child_environment(),
                 # Out of the terminal's group: Ctrl-C is for the supervisor, which then tells its runners.
                 start_new_session=True,
             )
-        started = cls(id, ", ".join(slots), process)
+        started = cls(id, ", ".join(slots), process, note)
         started._on_ready = on_ready
         started._channel = await Channel.open(
             ours, from_runner, received=started._receive, closed=started._hang_up
@@ -126,6 +131,14 @@ class RunnerProcess:
         """Whether it has not ended."""
         return self._process.returncode is None
 
+    def blocked(self) -> tuple[float, Blocked] | None:
+        """Return for how many seconds its event loop has not turned, and what keeps it; None if it turns."""
+        late = asyncio.get_running_loop().time() - self.heard_at
+        if not self.ready or late < _LATE_SECONDS:
+            return None
+        # It names the job in a thread of its own, which does not run while code in C keeps the interpreter.
+        return late, read_note(self._note, decode_blocked) or Blocked()
+
     def tell(self, message: FromSupervisor) -> None:
         """Send a control message."""
         if isinstance(message, Drain):
@@ -147,6 +160,8 @@ class RunnerProcess:
         end_session(self.pid)
         if self._channel is not None:
             self._channel.close()
+        os.close(self._note)
+        self._note = -1
         return code
 
     @property

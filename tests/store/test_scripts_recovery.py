@@ -5,8 +5,18 @@ import asyncio
 import pytest
 import redis
 
-from queuecore.model import LINES, Failing, Line, Releasing, Retrying, RunnerForgotten, State
-from queuecore.store import Broker
+from queuecore.model import (
+    LINES,
+    Blocked,
+    BlockedLoop,
+    Failing,
+    Line,
+    Releasing,
+    Retrying,
+    RunnerForgotten,
+    State,
+)
+from queuecore.store import Broker, Figures
 from tests.store.scene import DIED, ERROR, SPACE, Scene, id_of, name_of, next_message, token_of
 from tests.store.snapshot import GONE
 
@@ -518,3 +528,42 @@ async def test_a_sweep_leaves_other_queues_alone(scene: Scene) -> None:
     assert await sweep(scene) == []
 
     scene.database.delete(other)
+
+
+async def test_a_heartbeat_says_what_keeps_an_event_loop_until_it_turns_again(scene: Scene) -> None:
+    by = Blocked(job=id_of("a"), kind="mail.send", attempt=1)
+
+    async def beat(blocked: dict[str, tuple[float, Blocked] | None]) -> BlockedLoop | None:
+        await scene.broker.upkeep.heartbeat(SPACE, ["runner"], queues=["default"], ttl=60.0, blocked=blocked)
+        (runner,) = await Figures(scene.broker.client, scene.broker.keys(SPACE)).runners()
+        assert runner.alive
+        return runner.blocked
+
+    during = await beat({"runner": (5.0, by)})
+    nothing_new = await beat({})
+    after = await beat({"runner": None})
+
+    assert during is not None
+    assert during.by == by
+    assert nothing_new == during
+    assert after is None
+
+
+@pytest.mark.parametrize("said", ["x", "12", "12 ", "-1 {}", "9" * 400 + " {}"])
+async def test_a_heartbeat_that_says_nothing_sensible_is_one_of_a_loop_that_turns(
+    scene: Scene, said: str
+) -> None:
+    await scene.broker.client.call("SET", scene.key("alive:runner"), said, "PX", 60_000)
+
+    (runner,) = await Figures(scene.broker.client, scene.broker.keys(SPACE)).runners()
+
+    assert (runner.alive, runner.blocked) == (True, None)
+
+
+async def test_what_is_no_name_of_a_job_is_not_shown_as_one(scene: Scene) -> None:
+    said = '12 {"job": "<b>", "kind": "<script>"}'
+    await scene.broker.client.call("SET", scene.key("alive:runner"), said, "PX", 60_000)
+
+    (runner,) = await Figures(scene.broker.client, scene.broker.keys(SPACE)).runners()
+
+    assert runner.blocked == BlockedLoop(since_ms=12, by=Blocked())

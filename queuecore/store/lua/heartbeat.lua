@@ -3,7 +3,9 @@
 -- to     running
 -- flags  allow-oom
 -- KEYS   1 the space's beginning
--- ARGV   time to live (ms) · number of queues · the queues that these runners serve · the ids of the runners
+-- ARGV   time to live (ms) · number of queues · the queues that these runners serve
+--        · number of notes · for each note: runner · ms for which its event loop does not turn · what keeps it, or '' when it
+--        turns again · the ids of the runners
 -- reply  {cancels as token, runner, ...; suspects; ms until these may be judged dead; forgotten;
 --        ms until the next scheduled job or -1; 1 or 0: do jobs stand in line in these queues}
 local now, ttl, queues = clock_ms(), tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -22,12 +24,19 @@ local function blind_ms()
 end
 
 local mine, forgotten = {}, {}
-for index = 3 + queues, #ARGV do
+local notes, noted = {}, tonumber(ARGV[3 + queues])
+for index = 4 + queues, 3 + queues + 3 * noted, 3 do
+  local what = ARGV[index + 2]
+  notes[ARGV[index]] = what == '' and '1' or integer(now - tonumber(ARGV[index + 1])) .. ' ' .. what
+end
+for index = 4 + queues + 3 * noted, #ARGV do
   local runner = ARGV[index]
   local alive = base .. K_ALIVE .. runner
   mine[runner] = true
   if not is_registered(runner) then
     forgotten[#forgotten + 1] = runner
+  elseif notes[runner] then
+    call('SET', alive, notes[runner], 'PX', ARGV[1])
   elseif call('PEXPIRE', alive, ARGV[1]) == 0 then
     call('SET', alive, '1', 'PX', ARGV[1])
   end

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from queuecore import BrokerUnavailable
-from queuecore.model import RunnerInfo, ServerRecord
+from queuecore.model import Blocked, RunnerInfo, ServerRecord
 from tests.api.site import Site
 
 
@@ -125,3 +125,25 @@ async def test_a_service_that_is_about_to_stop_is_not_ready_but_lives(site: Site
 
     assert (await site.client.get("/health/ready")).status_code == 503
     assert (await site.client.get("/health/live")).status_code == 200
+
+
+async def test_a_handler_that_keeps_its_event_loop_is_a_warning_while_it_does(site: Site) -> None:
+    await attend(site)
+    upkeep = site.service.queue.broker.upkeep
+    by = Blocked(job="main.AAAAAAAAAAAAAAAAAAAAAA", kind="file.clean", attempt=2)
+
+    async def beat(blocked: tuple[float, Blocked] | None) -> dict[str, Any]:
+        await upkeep.heartbeat(
+            "main", ["runner-1"], queues=["default"], ttl=30.0, blocked={"runner-1": blocked}
+        )
+        _, document = await health(site)
+        (check,) = document["checks"]["workers:blocked"]
+        return dict(check)
+
+    during, after = await beat((12.0, by)), await beat(None)
+
+    assert (during["status"], after["status"]) == ("warn", "pass")
+    assert "runner-1 of worker worker-1" in during["output"]
+    assert "file.clean" in during["output"]
+    assert 'runs="thread"' in during["output"]
+    assert 12.0 <= during["observedValue"] < 60.0

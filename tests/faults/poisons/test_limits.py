@@ -135,14 +135,40 @@ async def test_a_handler_that_blocks_the_event_loop_is_named_while_it_does(
     queue: Queue, registry: Registry, start_worker: StartWorker
 ) -> None:
     worker = start_worker()
-    job = await queue.enqueue(registry["limit.block"], seconds=4.0)
+    job = await queue.enqueue(registry["limit.block"], seconds=8.0)
 
     await eventually(lambda: "loop.blocked" in worker.log(), "it is noticed", within=10)
 
+    await eventually(lambda: _blockers(queue), "its heartbeat says so", within=10)
+    assert await _blockers(queue) in ([], [(job.id, "limit.block", 1)])
     assert (await job.record()).state is State.RUNNING
     (line,) = [line for line in worker.log().splitlines() if "loop.blocked" in line][:1]
     assert f"job={job.id} kind=limit.block attempt=1" in line
     assert "a_function_that_blocks" in line
+
+
+async def _blockers(queue: Queue) -> list[tuple[str, str, int]]:
+    runners = await queue.inspector.figures.runners()
+    return [
+        (each.blocked.by.job, each.blocked.by.kind, each.blocked.by.attempt)
+        for each in runners
+        if each.blocked
+    ]
+
+
+async def test_a_loop_that_turns_again_is_not_shown_as_blocked(
+    queue: Queue, registry: Registry, start_worker: StartWorker
+) -> None:
+    start_worker()
+    job = await queue.enqueue(registry["limit.block"], seconds=8.0)
+    await eventually(lambda: _blockers(queue), "it is shown", within=20)
+
+    await job.result(timeout=30)
+
+    async def nobody() -> bool:
+        return not await _blockers(queue)
+
+    await eventually(nobody, "it is shown no more", within=20)
 
 
 async def test_code_that_seizes_the_interpreter_is_shown_without_it(
