@@ -7,12 +7,23 @@ from typing import Final
 
 import msgspec
 
-from ..model import BrokerRefused, Counts, RunnerInfo, RunnerRecord, ServerMemory, ServerRecord
+from ..model import (
+    BrokerRefused,
+    Counts,
+    PausedQueue,
+    PauseNote,
+    RunnerInfo,
+    RunnerRecord,
+    ServerMemory,
+    ServerRecord,
+    split_line_name,
+)
 from .client import Client
 from .connection import Argument
 from .keys import TYPES, Keys
 from .lines import Lines
 
+_decode_note: Final = msgspec.json.Decoder(PauseNote).decode
 _decode_runner: Final = msgspec.json.Decoder(RunnerInfo).decode
 
 
@@ -64,6 +75,19 @@ class Figures:
     async def queues(self) -> list[str]:
         """The names of all queues that were ever used, sorted."""
         return await self._lines.queues()
+
+    async def paused_queues(self) -> list[PausedQueue]:
+        """The queues that are not claimed from, sorted by name."""
+        flat = await self._client.call("HGETALL", self._keys.of("PAUSED"))
+        lengths = await self._lines.lengths() if flat else {}
+        paused = []
+        for name, said in zip(flat[::2], flat[1::2], strict=True):
+            queue = name.decode()
+            since, _, text = said.partition(b" ")
+            note = _decode_note(text)
+            queued = sum(n for line, n in lengths.items() if split_line_name(line)[0] == queue)
+            paused.append(PausedQueue(queue, int(since), note.by, note.why, queued))
+        return sorted(paused, key=lambda each: each.name)
 
     async def statistics(self) -> dict[str, int]:
         """What has happened in the space since it exists, counted: enqueued, completed, retried, ..."""

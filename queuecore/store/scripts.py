@@ -33,11 +33,13 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "enqueue": ("basics", "lines", "idle", "hand_over"),
     "expired": ("basics",),
     "heartbeat": (*_MOVES, "admit", "limits", "schedule", "promote"),
+    "pause_queue": ("basics", "lines"),
     "progress": (*_JOBS, "watching", "moves"),
     "prune": (*_JOBS, "watching"),
     "reconcile": (*_MOVES, "admit", "limits", "attempts", "release"),
     "register": ("basics",),
     "requeue": _MOVES,
+    "resume_queue": ("basics", "lines"),
     "sweep": (*_WAITS, "attempts", "recover"),
     "sweep_limits": (*_MOVES, "admit", "limits"),
     "take_over": (*_MOVES, "admit", "limits", "attempts", "recover"),
@@ -50,6 +52,7 @@ SELDOM: Final[dict[str, tuple[str, ...]]] = {
     "advance": (
         *("moves", "set_aside", "admit", "limits", "attempts", "promote"),
         *("complete_tied", "retry", "fail", "release", "stop", "recover", "settle_others", "repeated"),
+        "pauses",
     ),
     "enqueue": ("set_aside", "limits", "unique"),
 }

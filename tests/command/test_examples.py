@@ -9,7 +9,7 @@ import pytest
 from tests.command.readme import ADDRESS, ROOT, run_example
 
 # The page, and what its example prints.
-PRINTS = {"limits.md": "A B C D\n"}
+PRINTS = {"limits.md": "A B C D\n", "pause.md": "paused by ann: 3 wait\nA B C\n"}
 
 
 @pytest.mark.parametrize("page", PRINTS)
