@@ -10,6 +10,7 @@ import msgspec
 from ..model import (
     BrokerRefused,
     Counts,
+    InvalidOption,
     PausedQueue,
     PauseNote,
     RunnerInfo,
@@ -83,10 +84,9 @@ class Figures:
         paused = []
         for name, said in zip(flat[::2], flat[1::2], strict=True):
             queue = name.decode()
-            since, _, text = said.partition(b" ")
-            note = _decode_note(text)
+            since, note = _read_pause(said)
             queued = sum(n for line, n in lengths.items() if split_line_name(line)[0] == queue)
-            paused.append(PausedQueue(queue, int(since), note.by, note.why, queued))
+            paused.append(PausedQueue(queue, since, note.by, note.why, queued))
         return sorted(paused, key=lambda each: each.name)
 
     async def statistics(self) -> dict[str, int]:
@@ -167,3 +167,12 @@ class Figures:
     async def _info(self, section: str) -> dict[str, str]:
         text = bytes(await self._client.call("INFO", section)).decode()
         return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+def _read_pause(said: bytes) -> tuple[int, PauseNote]:
+    """Since when, and the note; what cannot be read pauses all the same, since 0 and without a note."""
+    since, _, text = said.partition(b" ")
+    try:
+        return int(since), _decode_note(text)
+    except (ValueError, msgspec.DecodeError, InvalidOption):
+        return 0, PauseNote()

@@ -3,7 +3,8 @@
 import pytest
 
 from queuecore import InvalidOption, Queue
-from queuecore.model import Completed, PauseNote
+from queuecore.model import Ask, Completed, PauseNote
+from queuecore.model.limits import BoundLimit
 from tests.store.scene import SPACE, Scene, id_of, name_of
 
 NOTE = PauseNote(by="ann", why="the exchange is down")
@@ -94,6 +95,41 @@ async def test_jobs_in_a_paused_queue_are_no_backlog_of_a_heartbeat(scene: Scene
     assert not await backlog()
     await scene.broker.pauses.resume_queue(SPACE, "default")
     assert await backlog()
+
+
+async def test_a_claim_that_asks_for_two_queues_leaves_the_paused_one_out(scene: Scene) -> None:
+    await scene.enqueue("a")
+    await scene.enqueue("b", queue="other")
+    await scene.broker.pauses.pause_queue(SPACE, "default", NOTE)
+
+    advance = await scene.broker.claims.advance(
+        SPACE, "runner", lane=0, outcomes=[], asks=[Ask("async", 5, ("default", "other"))]
+    )
+
+    assert [name_of(claim.id) for claim in advance.claims["async"]] == ["b"]
+
+
+async def test_a_job_in_a_paused_queue_holds_no_place_of_its_limit(scene: Scene) -> None:
+    limit = BoundLimit("one", places=1)
+    await scene.enqueue("a", "b", limits=[limit])
+    await scene.broker.pauses.pause_queue(SPACE, "default", NOTE)
+
+    assert await claimed_names(scene) == []
+    assert not scene.database.exists(scene.key("places:one"))
+
+    await scene.broker.pauses.resume_queue(SPACE, "default")
+
+    assert await claimed_names(scene) == ["a"]
+    assert scene.state("b") == "waiting"
+
+
+async def test_a_pause_that_cannot_be_read_is_listed_and_can_be_resumed(redis_url: str, scene: Scene) -> None:
+    scene.database.hset(scene.key("paused"), "default", b"\xff")
+    async with Queue.connect(redis_url) as queue:
+        (paused,) = await queue.inspector.figures.paused_queues()
+
+        assert (paused.name, paused.since_ms) == ("default", 0)
+        assert await queue.resume_queue("default")
 
 
 @pytest.mark.parametrize("given", [{"by": "a\nb"}, {"why": "x" * 201}, {"by": 7}])
