@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api.http import NOT_READY, Problem, reply
 from api.service import Service, service_of
 from queuecore import BrokerRefused, BrokerUnavailable, QueueError
-from queuecore.model import RunnerRecord, split_line_name
+from queuecore.model import PausedQueue, RunnerRecord, split_line_name
 from queuecore.store import Figures
 from storage import StorageBroken, StorageFull, StorageRefused
 
@@ -105,7 +105,9 @@ async def _check_all(service: Service) -> dict[str, list[Check]]:
                 return checks | {"redis:keys": [_check("datastore", "fail", len(damaged), "keys", output)]}
             checks["redis:keys"] = [_check("datastore", "pass", 0, "keys")]
             queues = sorted({*service.kinds.queues(), *await figures.queues()})
-            checks |= await _check_jobs(figures, queues)
+            paused = await figures.paused_queues()
+            checks |= await _check_jobs(figures, queues, {queue.name for queue in paused})
+            checks |= {f"queue:{queue.name}:paused": [_check_paused(queue)] for queue in paused}
             runners = await figures.runners()
             checks["workers:alive"] = [_check_workers(service, runners)]
             checks["workers:blocked"] = _check_blocked(runners)
@@ -163,7 +165,7 @@ async def _check_redis(service: Service) -> dict[str, list[Check]]:
     return checks
 
 
-async def _check_jobs(figures: Figures, queues: list[str]) -> dict[str, list[Check]]:
+async def _check_jobs(figures: Figures, queues: list[str], paused: set[str]) -> dict[str, list[Check]]:
     counts, waiting, oldest = await asyncio.gather(
         figures.counts(), figures.waiting(), figures.oldest_seconds()
     )
@@ -174,7 +176,7 @@ async def _check_jobs(figures: Figures, queues: list[str]) -> dict[str, list[Che
     checks = {"jobs:running": [_check("component", "pass", counts.running, "jobs")]}
     for queue, jobs in backlog.items():
         waited = oldest.get(queue, 0.0)
-        late = waited > LONG_WAIT
+        late = waited > LONG_WAIT and queue not in paused
         output = (
             f"The oldest job waits for {waited:.0f} s: start more workers for this queue." if late else None
         )
@@ -183,6 +185,13 @@ async def _check_jobs(figures: Figures, queues: list[str]) -> dict[str, list[Che
             _check("component", "warn" if late else "pass", round(waited, 3), "s", output)
         ]
     return checks
+
+
+def _check_paused(queue: PausedQueue) -> Check:
+    since = datetime.fromtimestamp(queue.since_ms // 1000, UTC).isoformat()
+    # Not who and why: health is told to anybody.
+    output = f"The queue is paused since {since}: nothing in it starts until it is resumed."
+    return _check("component", "warn", queue.queued, "jobs", output)
 
 
 def _check_workers(service: Service, runners: list[RunnerRecord]) -> Check:

@@ -23,6 +23,7 @@ from ..model import (
     Limit,
     Line,
     LineName,
+    PauseNote,
     PayloadTooLarge,
     QueueClosed,
     Retention,
@@ -353,6 +354,24 @@ class Queue:
             JobNotFound, StateConflict: it has not ended.
         """
         await self.broker.pruning.delete(job_id)
+
+    async def pause_queue(self, name: str, *, by: str = "", why: str = "") -> bool:
+        """Have nothing claimed from a queue of this space until it is resumed; what runs goes on.
+
+        Args:
+            by, why: what others are to read of it, each up to 200 characters.
+
+        Returns: whether it was not paused before; if it was, the first word on it stands.
+        Raises:
+            InvalidOption: that is no name of a queue, or no such text.
+        """
+        check_name(name, name="queue")
+        return await self.broker.pauses.pause_queue(self.space, name, PauseNote(by, why))
+
+    async def resume_queue(self, name: str) -> bool:
+        """Have a queue claimed from again, at once. Returns whether it was paused. Raises InvalidOption."""
+        check_name(name, name="queue")
+        return await self.broker.pauses.resume_queue(self.space, name)
 
     # Helpers.
 

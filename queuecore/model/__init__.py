@@ -80,6 +80,7 @@ from .lines import (
     split_line_name,
 )
 from .options import WorkerOptions
+from .pauses import PausedQueue, PauseNote
 from .request import (
     DEFAULT_MAX_CRASHES,
     MAX_ARGUMENTS_BYTES,
@@ -158,6 +159,8 @@ __all__ = [
     "LineName",
     "OtherLoop",
     "Outcome",
+    "PauseNote",
+    "PausedQueue",
     "PayloadTooLarge",
     "Permanent",
     "Progress",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .claims import Claims
 from .client import Client
 from .keys import Keys
+from .pauses import Pauses
 from .pruning import Pruning
 from .requests import Requests
 from .upkeep import Upkeep
@@ -22,6 +23,7 @@ class Broker:
         claims: what runners write.
         upkeep: what supervisors write.
         pruning: how ended jobs go.
+        pauses: what operators pause and resume.
     """
 
     def __init__(self, client: Client, *, prefix: str = "qc") -> None:
@@ -32,6 +34,7 @@ class Broker:
         self.claims = Claims(client, self.keys)
         self.upkeep = Upkeep(client, self.keys)
         self.pruning = Pruning(client, self.keys)
+        self.pauses = Pauses(client, self.keys)
 
     @classmethod
     def connect(

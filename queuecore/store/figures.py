@@ -12,17 +12,22 @@ from ..model import (
     BlockedLoop,
     BrokerRefused,
     Counts,
+    InvalidOption,
+    PausedQueue,
+    PauseNote,
     RunnerInfo,
     RunnerRecord,
     ServerMemory,
     ServerRecord,
     decode_blocked,
+    split_line_name,
 )
 from .client import Client
 from .connection import Argument
 from .keys import TYPES, Keys
 from .lines import Lines
 
+_decode_note: Final = msgspec.json.Decoder(PauseNote).decode
 _decode_runner: Final = msgspec.json.Decoder(RunnerInfo).decode
 
 
@@ -74,6 +79,18 @@ class Figures:
     async def queues(self) -> list[str]:
         """The names of all queues that were ever used, sorted."""
         return await self._lines.queues()
+
+    async def paused_queues(self) -> list[PausedQueue]:
+        """The queues that are not claimed from, sorted by name."""
+        flat = await self._client.call("HGETALL", self._keys.of("PAUSED"))
+        lengths = await self._lines.lengths() if flat else {}
+        paused = []
+        for name, said in zip(flat[::2], flat[1::2], strict=True):
+            queue = name.decode()
+            since, note = _read_pause(said)
+            queued = sum(n for line, n in lengths.items() if split_line_name(line)[0] == queue)
+            paused.append(PausedQueue(queue, since, note.by, note.why, queued))
+        return sorted(paused, key=lambda each: each.name)
 
     async def statistics(self) -> dict[str, int]:
         """What has happened in the space since it exists, counted: enqueued, completed, retried, ..."""
@@ -176,3 +193,12 @@ def _blocked(heartbeat: bytes | None) -> BlockedLoop | None:
         return BlockedLoop(since_ms=int(since), by=decode_blocked.decode(by))
     except msgspec.DecodeError:
         return BlockedLoop(since_ms=int(since), by=Blocked())
+
+
+def _read_pause(said: bytes) -> tuple[int, PauseNote]:
+    """Since when, and the note; what cannot be read pauses all the same, since 0 and without a note."""
+    since, _, text = said.partition(b" ")
+    try:
+        return int(since), _decode_note(text)
+    except (ValueError, msgspec.DecodeError, InvalidOption):
+        return 0, PauseNote()

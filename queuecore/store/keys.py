@@ -75,6 +75,7 @@ NAMES: Final = {
     "HELD": "held",  # SET    limits that attempts hold places of
     "RATE": "rate:",  # STRING until when the starts of one limit are spent, ms, with a time to live
     "LIMITS": "limits",  # HASH   sizes set by operators: limit to places, or to interval and burst
+    "PAUSED": "paused",  # HASH   queues that are not claimed from: since when, by whom and why
     "LIMITED": "limited",  # ZSET   limits of places that jobs wait for, by when somebody is to look at them
     "CLOCK": "clock",  # ZSET   rates that jobs wait for, by the time of the next start
     "WATCHED": "watched",  # HASH   clients to be told of a job's next change, by token
@@ -94,6 +95,7 @@ TYPES: Final = {
     "WAITING": "zset",
     "HELD": "set",
     "LIMITS": "hash",
+    "PAUSED": "hash",
     "LIMITED": "zset",
     "CLOCK": "zset",
     "COMPLETED": "list",

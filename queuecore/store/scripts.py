@@ -33,6 +33,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "enqueue": ("basics", "lines", "idle", "hand_over"),
     "expired": ("basics",),
     "heartbeat": (*_MOVES, "admit", "limits", "schedule", "promote"),
+    "pause_queue": ("basics", "lines"),
     "progress": (*_JOBS, "watching", "moves"),
     "prune": (*_JOBS, "watching"),
     "reconcile": (*_MOVES, "admit", "limits", "attempts", "release"),
@@ -40,6 +41,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "requeue": (*_MOVES, "bounds"),
     "revoke": ("basics",),
     "room": (*_JOBS, "bounds"),
+    "resume_queue": ("basics", "lines"),
     "sweep": (*_WAITS, "attempts", "recover"),
     "sweep_limits": (*_MOVES, "admit", "limits"),
     "take_over": (*_MOVES, "admit", "limits", "attempts", "recover"),
@@ -52,6 +54,7 @@ SELDOM: Final[dict[str, tuple[str, ...]]] = {
     "advance": (
         *("moves", "set_aside", "admit", "limits", "attempts", "promote"),
         *("complete_tied", "retry", "fail", "release", "stop", "recover", "settle_others", "repeated"),
+        "pauses",
     ),
     "enqueue": ("jobs", "set_aside", "limits", "unique", "bounds"),
 }

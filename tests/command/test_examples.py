@@ -9,7 +9,11 @@ import pytest
 from tests.command.readme import ADDRESS, ROOT, run_example
 
 # The page, and what its example prints.
-PRINTS = {"limits.md": "A B C D\n", "bounds.md": "Dear Bob\n2 of 2\n"}
+PRINTS = {
+    "limits.md": "A B C D\n",
+    "bounds.md": "Dear Bob\n2 of 2\n",
+    "pause.md": "paused by ann: 3 wait\nA B C\n",
+}
 
 
 @pytest.mark.parametrize("page", PRINTS)

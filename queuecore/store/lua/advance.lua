@@ -53,7 +53,14 @@ local function tell_idleness(ask, lines, claimed)
 end
 
 local names, said, most_aside = {}, {}, 0
-local function claim_for(ask)
+local function claim_for(ask, paused)
+  if paused then
+    ask.queues = seldom().not_paused(ask.queues)
+    if #ask.queues == 0 then
+      said[#said + 1] = '|'
+      return {}
+    end
+  end
   local lines, before = lines_of(ask.queues, ask.runs), #names
   local claims, n, aside = {}, 0, 0
   if ask.slots > 0 then claims, n, aside = claim(runner, ask.slots, lines, now_text, names) end
@@ -77,7 +84,8 @@ if registered then
     seldom().promote(now, 100)
     next_due = next_due_ms(now)
   end
-  for index, ask in ipairs(asks) do claims[index] = claim_for(ask) end
+  local paused = #asks > 0 and call('EXISTS', base .. K_PAUSED) == 1
+  for index, ask in ipairs(asks) do claims[index] = claim_for(ask, paused) end
   if most_aside > 0 then next_due = most_aside < MOST_SET_ASIDE and next_due_ms(now) or 0 end
 end
 notify_all(done, names)

@@ -62,7 +62,8 @@ end
 
 local function has_backlog()
   for index = 3, 2 + queues do
-    for _, runs in ipairs(CLASSES) do
+    local paused = call('HEXISTS', base .. K_PAUSED, ARGV[index]) == 1
+    for _, runs in ipairs(paused and {} or CLASSES) do
       local lines = lines_of({ ARGV[index] }, runs)
       for place, open in ipairs(call('SMISMEMBER', base .. K_OPEN, unpack(lines))) do
         if open == 1 and call('EXISTS', base .. K_LINE_OF .. lines[place]) == 1 then return 1 end

@@ -46,6 +46,20 @@ async def test_a_missing_worker_is_a_warning_that_says_what_to_do(site: Site) ->
     assert document["checks"]["queue:default:backlog"][0]["observedValue"] == 1
 
 
+async def test_a_paused_queue_is_a_warning_that_tells_nobody_who_and_why(site: Site) -> None:
+    await attend(site)
+    await site.wait_job()
+    await site.service.queue.pause_queue("default", by="ann", why="the exchange")
+
+    status, document = await health(site)
+
+    (check,) = document["checks"]["queue:default:paused"]
+    assert (status, document["status"], check["observedValue"]) == (200, "warn", 1)
+    assert "paused since" in check["output"]
+    assert "ann" not in check["output"]
+    assert "exchange" not in check["output"]
+
+
 async def test_no_room_for_uploads_is_a_failure(site: Site) -> None:
     site.service.storage.for_uploads.reserve = 1 << 60
 
