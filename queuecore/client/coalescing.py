@@ -9,12 +9,10 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
-from ..model import IdempotencyConflict, Submitted
-from ..store import Broker, Entry, OwnLoop
+from ..model import IdempotencyConflict, NotUnique, Submitted
+from ..store import Answer, Broker, Entry, OwnLoop
 
 LARGEST_BATCH: Final = 500  # jobs in one call: about 2 ms of Redis, so that nobody waits long behind it
-
-Answer = Submitted | IdempotencyConflict
 
 
 class Coalescing:
@@ -30,6 +28,7 @@ class Coalescing:
 
         Raises:
             IdempotencyConflict: its key belongs to a job made from other content.
+            NotUnique: another job holds its unique key.
         """
         if self._loop.is_new():
             self._batches = {}  # of an event loop that has ended, and with it all who waited
@@ -103,7 +102,7 @@ class _Batch:
 
 def accepted(answer: Answer) -> Submitted:
     """The answer, or the conflict raised."""
-    if isinstance(answer, IdempotencyConflict):
+    if isinstance(answer, IdempotencyConflict | NotUnique):
         raise answer
     return answer
 

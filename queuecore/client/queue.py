@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ from ..model import (
     Submitted,
     Ties,
     Unconfirmed,
+    Unique,
     check_limits,
     check_name,
     line_name,
@@ -38,8 +39,8 @@ from ..model import (
     split_job_id,
     whole_number,
 )
-from ..store import IDEMPOTENCY_WINDOW, Broker, Entry, EntryOptions, Events, unique_name
-from .coalescing import LARGEST_BATCH, Answer, Coalescing, accepted
+from ..store import IDEMPOTENCY_WINDOW, Answer, Broker, Entry, EntryOptions, Events, idempotency_name
+from .coalescing import LARGEST_BATCH, Coalescing, accepted
 from .inspector import Inspector
 from .job import Job
 from .mistakes import no_handler, no_request
@@ -163,6 +164,7 @@ class Queue:
             InvalidOption: it is no handler.
             InvalidArguments: they do not fit the handler's signature.
             PayloadTooLarge: they are too large to be stored with a job.
+            NotUnique: another job holds its unique key, and it is to be refused then.
             Unconfirmed: Redis did not answer; the job may be stored, and `await error.retry()` is safe.
             BrokerRefused: Redis will not do it, however often it is asked.
             QueueFull: Redis is at maxmemory.
@@ -185,6 +187,7 @@ class Queue:
         retries: int | None = None,
         timeout: float | timedelta | None = None,
         limits: Sequence[Limit] | None = None,
+        unique: Unique | Literal[False] | None = None,
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
@@ -206,6 +209,7 @@ class Queue:
                 retries=retries,
                 timeout=timeout,
                 limits=None if limits is None else check_limits(limits),
+                unique=unique,
             ),
         )
 
@@ -261,8 +265,8 @@ class Queue:
     async def enqueue_many(self, requests: Iterable[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
 
-        All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict the
-        other jobs are stored.
+        All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict and
+        NotUnique the other jobs are stored.
         """
         places: dict[tuple[str, str], tuple[list[int], list[Entry]]] = {}
         requests = list(requests)
@@ -307,6 +311,7 @@ class Queue:
 
         Raises:
             JobNotFound, StateConflict: it is in another state.
+            NotUnique: another job holds its unique key now; the error names it.
         """
         return await self.broker.requests.requeue(job_id)
 
@@ -322,7 +327,8 @@ class Queue:
 
     async def _put(self, place: Place, returns: Any) -> Job[Any]:
         try:
-            return Job(self, (await self._coalescing.send(*place)).id, returns)
+            submitted = await self._coalescing.send(*place)
+            return Job(self, submitted.id, returns, submitted)
         except QueueClosed:
             raise
         except BrokerUnavailable as error:
@@ -357,12 +363,13 @@ class Queue:
             spec = usual.spec_start + args
         else:
             spec = _encode(Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout))
-        if request is PLAIN and not handler.limits:
+        if request is PLAIN and not (handler.limits or handler.unique):
             return space, usual.line, Entry(token or new_token(), spec, usual.options)
         line = usual.line
         if request.queue is not None or request.line is not Line.NORMAL:
             line = line_name(request.queue or handler.queue, handler.runs, request.line)
-        ties = _ties(handler, request, args) if handler.limits or request.limits else None
+        is_tied = handler.limits or handler.unique or request.limits or request.unique
+        ties = _ties(handler, request, args) if is_tied else None
         return space, line, Entry(token or new_token(), spec, self._options(handler, request, ties))
 
     def _learn_usual(self, handler: Handler[..., Any]) -> _Usual:
@@ -384,7 +391,7 @@ class Queue:
             delay=round(request.delay * 1000),
             owner=request.owner,
             max_crashes=handler.max_crashes,
-            unique=unique_name(request.owner, key) if key else "",
+            idempotency=idempotency_name(request.owner, key) if key else "",
             # Another kind is other content: its result would be of another type.
             fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
             window=self._window_ms if key else None,
@@ -415,15 +422,21 @@ def _following(entry: Entry) -> Entry:
 
 
 def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:
-    """What ties the job to others; None for nothing. Raises InvalidOption for a limit that is none of its."""
+    """What ties the job to others; None for nothing. Raises InvalidOption for what is none of its."""
     limits = handler.limits if request.limits is None else request.limits
-    if not limits:
+    unique = handler.unique if request.unique is None else request.unique
+    if not (limits or unique):
         return None
-    if request.limits is not None:
-        handler.check_limits(limits)
+    if request.limits:
+        handler.check_limits(request.limits)
+    if request.unique:
+        handler.check_unique(request.unique)
     arguments = handler.decode(args)
     job = {"kind": handler.kind, "owner": request.owner, "queue": request.queue or handler.queue}
-    return Ties(tuple(limit.bound_to(arguments, job) for limit in limits))
+    return Ties(
+        tuple(limit.bound_to(arguments, job) for limit in limits),
+        unique.bound_to(arguments, job) if unique else None,
+    )
 
 
 def _id_at(place: Place) -> str:

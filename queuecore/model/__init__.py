@@ -31,6 +31,7 @@ from .errors import (
     JobCancelled,
     JobFailed,
     JobNotFound,
+    NotUnique,
     OtherLoop,
     PayloadTooLarge,
     QueueClosed,
@@ -84,6 +85,7 @@ from .request import (
     MOST_RETRIES,
     SCHEMA,
     SHORTEST_TIMEOUT,
+    Conflict,
     JobRequest,
     Spec,
     Submitted,
@@ -95,6 +97,7 @@ from .states import State
 from .subscription import Subscription, parse_queues
 from .texts import show, text_of
 from .ties import Ties, WaitsFor
+from .unique import Unique, check_unique
 
 __all__ = [
     "DEFAULT_LINE",
@@ -124,6 +127,7 @@ __all__ = [
     "Cancelling",
     "Claim",
     "Completed",
+    "Conflict",
     "Counts",
     "Crashing",
     "ErrorRecord",
@@ -142,6 +146,7 @@ __all__ = [
     "Limit",
     "Line",
     "LineName",
+    "NotUnique",
     "OtherLoop",
     "Outcome",
     "PayloadTooLarge",
@@ -172,11 +177,13 @@ __all__ = [
     "Subscription",
     "Ties",
     "Unconfirmed",
+    "Unique",
     "UnknownKind",
     "WaitsFor",
     "WorkerOptions",
     "check_limits",
     "check_name",
+    "check_unique",
     "choice",
     "line_name",
     "new_job_id",

@@ -10,13 +10,14 @@ from .client import reach
 from .events import Events
 from .figures import Figures
 from .jobs import Jobs, StoredJob
-from .keys import unique_name
+from .keys import idempotency_name
 from .listings import Cursor, Listings
 from .loops import OwnLoop
-from .requests import IDEMPOTENCY_WINDOW, Entry, EntryOptions
+from .requests import IDEMPOTENCY_WINDOW, Answer, Entry, EntryOptions
 
 __all__ = [
     "IDEMPOTENCY_WINDOW",
+    "Answer",
     "Broker",
     "Cursor",
     "Entry",
@@ -27,7 +28,7 @@ __all__ = [
     "Listings",
     "OwnLoop",
     "StoredJob",
+    "idempotency_name",
     "parse_address",
     "reach",
-    "unique_name",
 ]

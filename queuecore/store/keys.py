@@ -59,7 +59,7 @@ NAMES: Final = {
     "CANCELLED": "cancelled",  # ZSET   token by time
     "RECENT": "recent",  # LIST   tokens in the order they were enqueued
     "OWNED": "owned:",  # ZSET   one owner's tokens by creation
-    "UNIQUE": "unique:",  # STRING token and fingerprint behind an idempotency key, with a time to live
+    "IDEMPOTENCY": "idempotency:",  # STRING token and fingerprint of an idempotency key, with a time to live
     "RUNNERS": "runners",  # HASH   registered runners, JSON
     "RUNNING": "running:",  # SET    attempts a runner has
     "ALIVE": "alive:",  # STRING heartbeat of a runner, with a time to live
@@ -74,6 +74,8 @@ NAMES: Final = {
     "LIMITS": "limits",  # HASH   sizes set by operators: limit to places, or to interval and burst
     "LIMITED": "limited",  # ZSET   limits of places that jobs wait for, by when somebody is to look at them
     "CLOCK": "clock",  # ZSET   rates that jobs wait for, by the time of the next start
+    "UNIQUE": "unique",  # HASH   which job holds each unique name
+    "FOLLOWERS": "followers:",  # ZSET   the token that waits for one unique name
     "WATCHED": "watched",  # HASH   clients to be told of a job's next change, by token
     "CANCELLING": "cancelling",  # HASH   running jobs with a cancel asked for: token to runner
     "STATISTICS": "statistics",  # HASH   counters
@@ -93,6 +95,7 @@ TYPES: Final = {
     "LIMITS": "hash",
     "LIMITED": "zset",
     "CLOCK": "zset",
+    "UNIQUE": "hash",
     "COMPLETED": "list",
     "FAILED": "zset",
     "CANCELLED": "zset",
@@ -124,8 +127,8 @@ class Keys:
         return f"{self.base}{NAMES[name]}{end}"
 
 
-def unique_name(owner: str, idempotency_key: str) -> str:
-    """What follows UNIQUE; with the owner's length, so that no owner and key look like another owner's."""
+def idempotency_name(owner: str, idempotency_key: str) -> str:
+    """What follows IDEMPOTENCY; with the owner's length, so that no two owners can have the same."""
     return f"{len(owner)}:{owner}:{idempotency_key}"
 
 

@@ -26,21 +26,34 @@ LUA: Final = Path(__file__).with_name("lua")
 # Which files stand before a script's own, in this order. What of them nobody calls is left out.
 _JOBS = ("basics", "jobs")
 _MOVES = (*_JOBS, "lines", "idle", "watching", "moves")
-_WAITS = (*_MOVES, "set_aside", "admit", "limits")
+_TIES = (*_MOVES, "ties", "admit", "unique", "limits")
+_ENDS = (*_TIES, "close", "attempts")
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "advance": (*(*_JOBS, "lines", "idle", "watching", "schedule", "claim", "complete"),),
-    "cancel": (*_MOVES, "admit", "limits"),
+    "cancel": (*_TIES, "close", "withdraw"),
     "enqueue": ("basics", "lines", "idle", "hand_over"),
     "expired": ("basics",),
-    "heartbeat": (*_MOVES, "admit", "limits", "schedule", "promote"),
+    "heartbeat": (*_MOVES, "ties", "admit", "limits", "schedule", "promote"),
     "progress": (*_JOBS, "watching", "moves"),
     "prune": (*_JOBS, "watching"),
-    "reconcile": (*_MOVES, "admit", "limits", "attempts", "release"),
+    "reconcile": (*_ENDS, "release"),
     "register": ("basics",),
-    "requeue": _MOVES,
-    "sweep": (*_WAITS, "attempts", "recover"),
+    "requeue": (*_MOVES, "ties", "unique"),
+    "sweep": (
+        *_MOVES,
+        "set_aside",
+        "ties",
+        "admit",
+        "unique",
+        "keep_name",
+        "limits",
+        "close",
+        "attempts",
+        "recover",
+    ),
     "sweep_limits": (*_MOVES, "admit", "limits"),
-    "take_over": (*_MOVES, "admit", "limits", "attempts", "recover"),
+    "sweep_unique": (*_MOVES, "ties", "admit", "unique"),
+    "take_over": (*_ENDS, "recover"),
     "unregister": ("basics", "lines", "idle"),
     "watch": _JOBS,
 }
@@ -48,10 +61,13 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 # What a script needs in some of its calls only. It is made when a call asks for it: `seldom().retry(...)`.
 SELDOM: Final[dict[str, tuple[str, ...]]] = {
     "advance": (
-        *("moves", "set_aside", "admit", "limits", "attempts", "promote"),
+        *("moves", "set_aside", "ties", "admit", "unique", "limits", "close", "attempts", "promote"),
         *("complete_tied", "retry", "fail", "release", "stop", "recover", "settle_others", "repeated"),
     ),
-    "enqueue": ("set_aside", "limits", "unique"),
+    "enqueue": (
+        *("jobs", "watching", "moves", "set_aside", "ties", "admit", "unique", "limits", "close", "withdraw"),
+        *("idempotency", "take_name"),
+    ),
 }
 
 _HEADER = re.compile(r"^-- (\w+) +(.*)$", re.MULTILINE)

@@ -9,7 +9,7 @@ import pytest
 from tests.command.readme import ADDRESS, ROOT, run_example
 
 # The page, and what its example prints.
-PRINTS = {"limits.md": "A B C D\n"}
+PRINTS = {"limits.md": "A B C D\n", "uniqueness.md": "True True False\nTrue\nA\nTrue A\n"}
 
 
 @pytest.mark.parametrize("page", PRINTS)

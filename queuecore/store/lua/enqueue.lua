@@ -4,10 +4,11 @@
 -- flags  -
 -- KEYS   1 the space's beginning
 -- ARGV   the line, then for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
---        options: delay (ms), owner, max_crashes, unique (key), fingerprint, window (ms), ties (see limits), follows (the job
---        before it, and is not stored where that one's key is known)
--- reply  flat array of the exceptions: index from 1, 'known' | 'unique' | 'conflict', token of the job that was there;
---        empty when all are new. 'known': the same id again, a repeated call after a lost reply
+--        options: delay (ms), owner, max_crashes, idempotency (key), fingerprint, window (ms), ties (see ties), follows (the
+--        job before it, and is not stored where that one's key is known)
+-- reply  flat array of the exceptions: index from 1, a word, token of the other job; empty when all are new and met nobody.
+--        Not stored: 'known' (the same id again, a repeated call after a lost reply), 'same' or 'conflict' (of the idempotency
+--        key), 'existing' or 'refused' (of the unique name). Stored: 'replaced' or 'waits', see take_name
 local now = clock_ms()
 local created = integer(now)
 local exceptions, recent, timed = {}, {}, 0
@@ -15,7 +16,7 @@ local exceptions, recent, timed = {}, {}, 0
 local line = ARGV[1]
 local line_key, is_default = base .. K_LINE_OF .. line, line == DEFAULT_LINE
 local length = call('LLEN', line_key)
-local next_place, queued = line_start(line) + length, {}
+local next_place, queued, has_work = line_start(line) + length, {}, false
 
 local function except(index, reason, token)
   local n = #exceptions
@@ -27,7 +28,16 @@ local function stand_in_line(token)
   next_place = next_place + 1
 end
 
-local function enqueue_with_options(key, token, spec, options)
+-- Puts those that are to be in line into it.
+local function join_line()
+  if #queued == 0 then return end
+  if length == 0 then call('SADD', base .. K_OPEN, line) end
+  call_with_all('RPUSH', line_key, queued)
+  length, queued = length + #queued, {}
+  has_work = true
+end
+
+local function enqueue_with_options(key, token, spec, options, has_to_wait)
   local fields = { SPEC, spec, CREATED, created }
   local function field(word, value, ...)
     fields[#fields + 1] = word
@@ -45,7 +55,14 @@ local function enqueue_with_options(key, token, spec, options)
     field(OWNER, options.owner)
     call('ZADD', base .. K_OWNED .. options.owner, now, token)
   end
-  if options.delay then
+  local unique = options.ties and options.ties.unique
+  if unique and not has_to_wait then call('HSET', base .. K_UNIQUE, unique.name, token) end
+  if has_to_wait then
+    field(STATE, 'waiting 0' .. mark)
+    field(SEQ, 0)
+    if options.delay then field(DUE, integer(now + options.delay)) end
+    field(seldom().set_aside(token, line, nil, 'unique', unique.name, K_FOLLOWERS))
+  elseif options.delay then
     local due = now + options.delay
     field(STATE, 'scheduled 0' .. mark)
     field(DUE, integer(due))
@@ -103,25 +120,39 @@ for index = 1, n do
     local earlier, reason
     if options.follows then
       earlier, reason = led_to, led_reason
-    elseif options.unique then
-      earlier, reason = seldom().take_key(token, options)
+    elseif options.idempotency then
+      earlier, reason = seldom().find_request(options)
       led_to, led_reason = earlier, reason
     end
     if earlier then
       except(index, reason, earlier)
     else
-      new[key] = true
-      enqueue_with_options(key, token, spec, options)
+      local stands_for, out, has_to_wait = token, nil, false
+      if options.ties and options.ties.unique then
+        local word, other
+        word, other, out, has_to_wait = seldom().meet_holder(options.ties.unique)
+        if word then except(index, word, other) end
+        if word and not out then stands_for = word == 'existing' and other or nil end
+      end
+      -- First, since what needs memory is refused before anything has changed.
+      if options.idempotency and stands_for then seldom().remember_request(stands_for, options) end
+      if stands_for == token then
+        new[key] = true
+        enqueue_with_options(key, token, spec, options, has_to_wait)
+      end
+      if out then
+        join_line()
+        -- The one that waits for a name goes before the one that holds it.
+        for _, job in ipairs(out) do seldom().withdraw(job, created) end
+      end
     end
   end
 end
 
-if #queued > 0 then
-  if length == 0 then call('SADD', base .. K_OPEN, line) end
-  call_with_all('RPUSH', line_key, queued)
-end
+join_line()
 call_with_all('RPUSH', base .. K_RECENT, recent)
 count('enqueued', #recent)
 -- A job that waits for a time wakes a runner too: it learns from its empty claim when that is.
-if #queued > 0 or timed > 0 then wake_one(line) end
+if has_work or timed > 0 then wake_one(line) end
+if made then wake_pushed() end
 return exceptions
