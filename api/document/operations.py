@@ -126,11 +126,16 @@ UPLOAD_REFUSALS = (
     problems.WRONG_OPTION,
     problems.UNKNOWN_OPTION,
     problems.IDEMPOTENCY_KEY_REUSED,
+    problems.NOT_UNIQUE,
     problems.QUEUE_FULL,
     problems.STORAGE_FULL,
 )
 ACCEPTED: dict[int, Answer] = {
-    200: ("It was waited for (Prefer: wait) and has ended", JobView, JSON),
+    200: (
+        "It was waited for (Prefer: wait) and has ended, or the same work had a job",
+        JobView,
+        JSON,
+    ),
     202: ("It is in line; Location says where to ask for it", JobView, JSON),
 }
 _DOWNLOAD = Operation(
@@ -185,6 +190,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             problems.WRONG_OPTION,
             problems.UNKNOWN_OPTION,
             problems.IDEMPOTENCY_KEY_REUSED,
+            problems.NOT_UNIQUE,
             problems.QUEUE_FULL,
         ),
     ),
@@ -204,7 +210,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("post", "/api/jobs/{id}/retry"): Operation(
         summary="Put a failed or cancelled job in line again, under the same id",
         answers={202: ("It is in line", JobView, JSON)},
-        refusals=(*_JOB, problems.WRONG_STATE, problems.FILE_GONE),
+        refusals=(*_JOB, problems.WRONG_STATE, problems.NOT_UNIQUE, problems.FILE_GONE),
     ),
     ("get", "/api/jobs/{id}/result"): msgspec.structs.replace(
         _DOWNLOAD, parameters=("artifact", *_DOWNLOAD.parameters)

@@ -237,8 +237,8 @@ class Queue:
     async def submit_together(self, requests: Sequence[JobRequest]) -> list[Submitted]:
         """Put the jobs of one request in line, in order, all of them or none.
 
-        The idempotency key of the first stands for all. Where it is known nothing is stored, and every answer
-        is the first's earlier job.
+        One whose unique key refuses it refuses all. The idempotency key of the first stands for all: where it
+        is known nothing is stored, and every answer is the first's earlier job.
 
         Args:
             requests: 1 to 500, for one and the same line; only the first may have a key.
@@ -260,6 +260,8 @@ class Queue:
         entries = [entry for _, _, entry in places]
         if first.idempotency_key:
             entries[1:] = map(_following, entries[1:])
+        if len(entries) > 1 and any(entry.options and entry.options.ties for entry in entries):
+            entries[0] = _leading(entries[0])
         return await self._put_many({lines.pop(): (list(range(len(entries))), entries)}, len(entries))
 
     async def enqueue_many(self, requests: Iterable[JobRequest]) -> list[Submitted]:
@@ -414,6 +416,11 @@ class Enqueuer:
             raise no_handler(handler)
         place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
         return await self._queue._put(place, handler.returns.declared)
+
+
+def _leading(entry: Entry) -> Entry:
+    options = msgspec.structs.replace(entry.options or EntryOptions(), together=True)
+    return msgspec.structs.replace(entry, options=options)
 
 
 def _following(entry: Entry) -> Entry:

@@ -38,6 +38,7 @@ class EntryOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     window: int | None = None
     ties: Ties | None = None
     follows: bool = False
+    together: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -445,3 +445,45 @@ async def test_one_that_waits_for_a_name_nobody_holds_gets_it(scene: Scene) -> N
     assert await scene.broker.upkeep.sweep(SPACE) == (0, [id_of("b")])
 
     assert (scene.state("b"), holder(scene)) == ("queued", "b")
+
+
+# Several that are stored together or not at all.
+
+
+def together(name: str, kept: BoundUnique, *, leads: bool = False) -> Entry:
+    return Entry(token_of(name), spec(), EntryOptions(ties=Ties(unique=kept), together=leads))
+
+
+async def test_one_that_is_refused_refuses_all_that_come_with_it(scene: Scene) -> None:
+    await in_state(scene, "running")
+    scene.see()
+    entries = [together("b", BoundUnique("kind:b"), leads=True), together("c", unique("replace"))]
+
+    answers = await scene.broker.requests.enqueue(SPACE, "default:async:normal", entries)
+
+    assert [isinstance(answer, NotUnique) and name_of(answer.job_id) for answer in answers] == ["a", "a"]
+    assert scene.changes() == {}
+
+
+async def test_those_that_come_together_meet_each_other(scene: Scene) -> None:
+    entries = [together("b", unique("refuse"), leads=True), together("c", unique("refuse"))]
+    scene.see()
+
+    answers = await scene.broker.requests.enqueue(SPACE, "default:async:normal", entries)
+
+    assert all(isinstance(answer, NotUnique) for answer in answers)
+    assert scene.changes() == {}
+
+
+async def test_together_stored_they_are_not_refused_by_themselves_when_the_call_is_repeated(
+    scene: Scene,
+) -> None:
+    entries = [
+        together("b", unique("refuse"), leads=True),
+        together("c", BoundUnique("kind:c", False, "refuse")),
+    ]
+    await scene.broker.requests.enqueue(SPACE, "default:async:normal", entries)
+
+    answers = await scene.broker.requests.enqueue(SPACE, "default:async:normal", entries)
+
+    assert answers == [Submitted(id_of("b"), created=False), Submitted(id_of("c"), created=False)]

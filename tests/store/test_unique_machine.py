@@ -1,4 +1,4 @@
-"""Unique jobs, beside limits, in any order of what can happen: after every step all of invariants.py holds."""
+"""Unique jobs, beside limits, in any order of what can happen: invariants.py holds after every step."""
 
 import os
 
@@ -23,7 +23,7 @@ UNIQUES = [
 
 
 class UniqueMachine(LimitsMachine):
-    """What LimitsMachine does, and jobs with three names and every answer to a conflict, some with a limit."""
+    """What LimitsMachine does, and jobs with three names and every answer to a conflict."""
 
     @precondition(lambda self: self.made < 60)
     @rule(

@@ -5,7 +5,7 @@
 -- KEYS   1 the space's beginning
 -- ARGV   the line, then for each job: token, and right behind it its options (JSON) unless it is a plain job · spec (msgpack)
 --        options: delay (ms), owner, max_crashes, idempotency (key), fingerprint, window (ms), ties (see ties), follows (the
---        job before it, and is not stored where that one's key is known)
+--        job before it, and is not stored where that one's key is known), together (with the first: all or none)
 -- reply  flat array of the exceptions: index from 1, a word, token of the other job; empty when all are new and met nobody.
 --        Not stored: 'known' (the same id again, a repeated call after a lost reply), 'same' or 'conflict' (of the idempotency
 --        key), 'existing' or 'refused' (of the unique name). Stored: 'replaced' or 'waits', see take_name
@@ -97,6 +97,14 @@ for at = 2, #ARGV, 2 do
 end
 for first = 1, n, 1000 do
   known = known + call('EXISTS', unpack(keys, first, math.min(first + 999, n)))
+end
+
+if n > 1 and string.find(ARGV[2], '"together":true', TOKEN_LENGTH + 1, true) and known < n then
+  local holder = seldom().refused_together(n)
+  if holder then
+    for index = 1, n do except(index, 'refused', holder) end
+    return exceptions
+  end
 end
 
 local new, led_to, led_reason = {}, nil, nil

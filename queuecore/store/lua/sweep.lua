@@ -63,7 +63,7 @@ for index = 2, #ARGV do
   local job = read(token, LINE, SEQ, DUE, FINISHED, WAITS, TURN, TIES)
   local check = job and checks[job.state]
   local was_amiss = check and check(token, job)
-  if job and job.mark ~= '' and keep_name(job) or was_amiss then repaired[#repaired + 1] = token end
+  if job and job.mark == TIED and keep_name(job) or was_amiss then repaired[#repaired + 1] = token end
 end
 
 sort_latest_first(lost)

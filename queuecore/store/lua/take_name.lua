@@ -16,3 +16,21 @@ local function meet_holder(unique)
   if holder.state == 'running' then return 'waits', holder.token, {}, true end
   return 'replaced', holder.token, { holder }, false
 end
+
+-- For jobs that are stored together or not at all: the token of the job for whose sake one of them would be refused.
+local function refused_together(n)
+  local first, seen = cjson.decode(string.sub(ARGV[2], TOKEN_LENGTH + 1)), {}
+  if first.idempotency and find_request(first) then return nil end
+  for index = 1, n do
+    local token, options = string.sub(ARGV[2 * index], 1, TOKEN_LENGTH), string.sub(ARGV[2 * index], TOKEN_LENGTH + 1)
+    local ties = options ~= '' and cjson.decode(options).ties
+    local unique = ties and ties.unique
+    if unique and call('EXISTS', job_key(token)) == 0 then
+      local word, other = meet_holder(unique)
+      if word == 'refused' then return other end
+      if unique.conflict == 'refuse' and seen[unique.name] then return seen[unique.name] end
+      seen[unique.name] = seen[unique.name] or token
+    end
+  end
+  return nil
+end

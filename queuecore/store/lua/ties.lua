@@ -2,7 +2,9 @@
 -- flags  allow-oom
 -- Decoded once for each job, as long as the call lasts.
 local function ties_of(job)
-  if job.mark == '' then return {} end
-  if not job.ties then job.ties = cjson.decode(job[TIES] or call('HGET', job.key, TIES)) end
+  if not job.ties then
+    local text = job.mark == TIED and (job[TIES] or call('HGET', job.key, TIES))
+    job.ties = text and cjson.decode(text) or {}
+  end
   return job.ties
 end
