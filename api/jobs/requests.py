@@ -92,7 +92,7 @@ async def create_job(request: Request, caller: Caller) -> Response:
 
 async def check_own(service: Service, caller: Caller, submitted: Submitted) -> None:
     """Raise a Problem if the job that stands for a request is somebody else's: nothing is told of it."""
-    if submitted.conflict == "existing" and not await _is_own(service, caller, submitted.id):
+    if not submitted.created and submitted.conflict and not await _is_own(service, caller, submitted.id):
         raise Problem(NOT_UNIQUE, "The job is not yours.")
 
 
@@ -119,7 +119,7 @@ async def answer_accepted(request: Request, submitted: Submitted) -> Response:
     """Answer a request that made a job: 202 and where to ask for it; 200 where its end was waited for, or
     where another job stands for it."""
     service, job_id = service_of(request), submitted.id
-    is_existing = submitted.conflict == "existing"
+    is_existing = not submitted.created and submitted.conflict is not None
     replayed = not (submitted.created or is_existing)
     wait = read_preferred_wait(request, longest=service.settings.http.max_wait)
     job = await wait_for_end(service, job_id, timeout=wait)

@@ -16,6 +16,7 @@ from ..model import (
     MAX_ARGUMENTS_BYTES,
     SCHEMA,
     BrokerUnavailable,
+    Debounce,
     InvalidOption,
     JobRequest,
     Limit,
@@ -187,7 +188,7 @@ class Queue:
         retries: int | None = None,
         timeout: float | timedelta | None = None,
         limits: Sequence[Limit] | None = None,
-        unique: Unique | Literal[False] | None = None,
+        unique: Unique | Debounce | Literal[False] | None = None,
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
@@ -386,11 +387,14 @@ class Queue:
     ) -> EntryOptions | None:
         """What sets the job apart from a plain one; None when nothing does."""
         key = request.idempotency_key
+        delay = round(request.delay * 1000)
+        if ties and ties.unique and ties.unique.quiet is not None:
+            delay = max(delay, ties.unique.quiet)
         if not (key or request.owner or request.delay or ties):
             usual = handler.max_crashes == DEFAULT_MAX_CRASHES
             return None if usual else EntryOptions(max_crashes=handler.max_crashes)
         return EntryOptions(
-            delay=round(request.delay * 1000),
+            delay=delay,
             owner=request.owner,
             max_crashes=handler.max_crashes,
             idempotency=idempotency_name(request.owner, key) if key else "",

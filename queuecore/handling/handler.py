@@ -22,6 +22,7 @@ from ..model import (
     RUNS,
     SHORTEST_TIMEOUT,
     Backoff,
+    Debounce,
     HandlerError,
     InvalidArguments,
     InvalidOption,
@@ -75,7 +76,7 @@ def handler(
     max_crashes: int = DEFAULT_MAX_CRASHES,
     backoff: Backoff | None = None,
     limits: Sequence[Limit] = (),
-    unique: Unique | None = None,
+    unique: Unique | Debounce | None = None,
     title: str | None = None,
 ) -> Decorate:
     """Make a function the handler of a kind of job.
@@ -93,7 +94,8 @@ def handler(
         max_crashes: how often the job may kill its worker before it is failed.
         backoff: the delays between attempts.
         limits: under which its jobs start, all of them at once; see Limit.
-        unique: which of its jobs are the same, so that one of them is there at a time; see Unique.
+        unique: which of its jobs are the same, so that one of them is there at a time: a
+            Unique, or a Debounce that also waits until no more come.
         title: what people read; by default the first line of the docstring.
 
     Raises:
@@ -141,7 +143,7 @@ class Handler(Generic[P, R]):
         max_crashes: int,
         backoff: Backoff | None,
         limits: Sequence[Limit],
-        unique: Unique | None = None,
+        unique: Unique | Debounce | None = None,
         title: str | None,
     ) -> None:
         _check_kind(kind)
@@ -270,7 +272,7 @@ class Handler(Generic[P, R]):
         for limit in limits:
             limit.check_arguments(self.kind, arguments)
 
-    def check_unique(self, unique: Unique) -> None:
+    def check_unique(self, unique: Unique | Debounce) -> None:
         """Raise InvalidOption if this cannot be a Unique of this kind's jobs."""
         unique.check_arguments(self.kind, frozenset(self.Arguments.__struct_fields__))
 

@@ -97,7 +97,7 @@ from .states import State
 from .subscription import Subscription, parse_queues
 from .texts import show, text_of
 from .ties import Ties, WaitsFor
-from .unique import Unique, check_unique
+from .unique import Debounce, Unique, check_unique
 
 __all__ = [
     "DEFAULT_LINE",
@@ -130,6 +130,7 @@ __all__ = [
     "Conflict",
     "Counts",
     "Crashing",
+    "Debounce",
     "ErrorRecord",
     "Failing",
     "HandlerError",

@@ -13,7 +13,7 @@ from .given import choice, seconds, text, whole_number
 from .ids import check_job_id, check_name
 from .limits import Limit, check_limits
 from .lines import Line, LineName
-from .unique import Unique, check_unique
+from .unique import Debounce, Unique, check_unique
 
 # Version of a stored job. A release reads its own and the one before; a runner that meets a later one
 # gives the job back and claims no more.
@@ -90,7 +90,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     retries: int | None = None
     timeout: float | None = None
     limits: tuple[Limit, ...] | None = None
-    unique: Unique | Literal[False] | None = None
+    unique: Unique | Debounce | Literal[False] | None = None
 
     if TYPE_CHECKING:
         # What may be given is more than what is found in it.
@@ -109,7 +109,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             retries: int | None = ...,
             timeout: float | timedelta | None = ...,
             limits: Sequence[Limit] | None = ...,
-            unique: Unique | Literal[False] | None = ...,
+            unique: Unique | Debounce | Literal[False] | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -142,7 +142,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             check_unique(self.unique)
 
 
-Conflict = Literal["existing", "replaced", "waits"]
+Conflict = Literal["existing", "replaced", "waits", "postponed"]
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -151,7 +151,8 @@ class Submitted(msgspec.Struct, frozen=True):
     Attributes:
         conflict: what came of it that another job held the unique key; None where none did.
             "existing": that job stands for this request. "replaced": it, or the one behind it, was cancelled
-            for this one. "waits": this one waits behind it.
+            for this one. "waits": this one waits behind it. "postponed": that job waits longer, with
+            the arguments of this request.
         other: the id of that other job.
     """
 

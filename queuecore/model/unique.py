@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-from .errors import InvalidUnique
+from .errors import InvalidOption, InvalidUnique
+from .given import seconds
 from .key import Key, bind_key, check_key, check_names, shown_key
 
 Until = Literal["final", "started"]
 OnConflict = Literal["existing", "refuse", "replace", "keep_last"]
 
 _NOUN: Final = "a unique"
+_OTHER_NOUN: Final = "a debounce"
 
 
 class Unique(msgspec.Struct, frozen=True):
@@ -61,17 +64,61 @@ class Unique(msgspec.Struct, frozen=True):
         return BoundUnique(f"{job['kind']}:{key}", self.until == "started", self.on_conflict)
 
 
+class Debounce(msgspec.Struct, frozen=True):
+    """Of many requests with the same kind and key that come one after another, the last one becomes the job.
+
+    The first request makes a job that is scheduled for `quiet` seconds later. Each further one, until that
+    job starts, gives it its own arguments and lets it wait for `quiet` seconds more.
+
+    Args:
+        key: as that of Unique.
+        quiet: for how long no request must come, in seconds or as a timedelta.
+        max_wait: after which time from the first request the job is no longer postponed.
+
+    Raises:
+        InvalidUnique: a value cannot be one.
+    """
+
+    key: Key
+    quiet: float | timedelta
+    max_wait: float | timedelta = 60.0
+
+    def __post_init__(self) -> None:
+        check_key(self.key, noun=_OTHER_NOUN, wrong=InvalidUnique)
+        try:
+            quiet = seconds(self.quiet, name="quiet", least=0.001)
+            seconds(self.max_wait, name="max_wait", least=quiet)
+        except InvalidOption as error:
+            raise InvalidUnique(f"the debounce {shown_key(self.key)}: {error}") from error
+
+    def check_arguments(self, kind: str, arguments: frozenset[str]) -> None:
+        """Raise InvalidUnique if the key names what jobs of this kind do not have."""
+        check_names(kind, self.key, arguments, noun=_OTHER_NOUN, wrong=InvalidUnique)
+
+    def bound_to(self, arguments: Any, job: Mapping[str, str]) -> BoundUnique:
+        """Return it for one job; see `bind_key`."""
+        key = bind_key(self.key, arguments, job, noun=_OTHER_NOUN, wrong=InvalidUnique)
+        quiet, longest = seconds(self.quiet, name="quiet"), seconds(self.max_wait, name="max_wait")
+        name = f"{job['kind']}:{key}"
+        return BoundUnique(name, True, "postpone", quiet=round(quiet * 1000), longest=round(longest * 1000))
+
+
 class BoundUnique(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is stored with a unique job: the name that it holds, whether only until its first start."""
+    """What is stored with a unique job: the name that it holds, whether only until its first start.
+
+    `quiet` and `longest`, in ms, are those of a Debounce.
+    """
 
     name: str
     started: bool = False
-    conflict: OnConflict = "existing"
+    conflict: OnConflict | Literal["postpone"] = "existing"
+    quiet: int | None = None
+    longest: int | None = None
 
 
-def check_unique(unique: Unique) -> Unique:
+def check_unique(unique: Unique | Debounce) -> Unique | Debounce:
     """Return it. Raises InvalidUnique if it is none."""
-    if not isinstance(unique, Unique):
+    if not isinstance(unique, Unique | Debounce):
         raise InvalidUnique(f"unique={unique!r:.80} must be a Unique, such as Unique('{{owner}}')")
     return unique
 

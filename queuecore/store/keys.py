@@ -14,7 +14,7 @@ from ..model import DEFAULT_LINE, DEFAULT_MAX_CRASHES, NAME, TOKEN_LENGTH
 # The fields of a job's hash. One letter each: a name is stored again in every job.
 FIELDS: Final = {
     "STATE": "s",  # state, a space, number of claims so far: the fencing token
-    "SPEC": "p",  # msgpack array: schema version, kind, arguments, overrides; never changes
+    "SPEC": "p",  # msgpack array: schema version, kind, arguments, overrides; changes only by a Debounce
     "CREATED": "c",  # ms
     "SEQ": "n",  # number in its line; minus the line's start = index in the list
     "LINE": "l",  # absent: DEFAULT_LINE

@@ -123,6 +123,8 @@ def _answer(reason: bytes, own_id: str, other_id: str) -> Answer:
             return NotUnique(other_id)
         case b"existing":
             return Submitted(other_id, created=False, conflict="existing", other=other_id)
+        case b"postponed":
+            return Submitted(other_id, created=False, conflict="postponed", other=other_id)
         case b"replaced":
             return Submitted(own_id, created=True, conflict="replaced", other=other_id)
         case b"waits":

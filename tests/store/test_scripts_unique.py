@@ -1,5 +1,6 @@
 """Unique names, script by script: who holds one, what becomes of a second request, who gets it next."""
 
+import msgspec
 import pytest
 
 from queuecore.model import (
@@ -15,10 +16,11 @@ from queuecore.model import (
     State,
     Submitted,
     Ties,
+    read_spec,
 )
 from queuecore.model.limits import BoundLimit
 from queuecore.model.unique import BoundUnique, OnConflict
-from queuecore.store import Entry, EntryOptions, Jobs
+from queuecore.store import Answer, Entry, EntryOptions, Jobs
 from tests.store.scene import DIED, ERROR, SPACE, Scene, id_of, name_of, spec, token_of
 
 HOUR = 3600.0
@@ -445,6 +447,77 @@ async def test_one_that_waits_for_a_name_nobody_holds_gets_it(scene: Scene) -> N
     assert await scene.broker.upkeep.sweep(SPACE) == (0, [id_of("b")])
 
     assert (scene.state("b"), holder(scene)) == ("queued", "b")
+
+
+# Debounce: later requests postpone the job and bring their arguments.
+
+QUIET = BoundUnique("kind:a", True, "postpone", quiet=10_000, longest=30_000)
+
+
+async def request(scene: Scene, name: str, number: int) -> Answer:
+    entry = Entry(token_of(name), spec(n=number), EntryOptions(delay=10_000, ties=Ties(unique=QUIET)))
+    return (await scene.broker.requests.enqueue(SPACE, "default:async:normal", [entry]))[0]
+
+
+def argument(scene: Scene, name: str) -> object:
+    packed = read_spec(scene.database.hget(scene.job_key(name), "p") or b"")
+    return msgspec.msgpack.decode(packed.args)
+
+
+async def test_a_later_request_brings_its_arguments_and_another_quiet_time(scene: Scene) -> None:
+    await request(scene, "a", 1)
+    earlier = scene.database.zscore(scene.key("scheduled"), token_of("a"))
+    scene.database.hset(scene.job_key("a"), "d", int(earlier or 0) - 5_000)
+
+    answer = await request(scene, "b", 2)
+
+    assert answer == Submitted(id_of("a"), created=False, conflict="postponed", other=id_of("a"))
+    assert (argument(scene, "a"), scene.state("a"), scene.state("b")) == ({"n": 2}, "scheduled", "gone")
+    due = scene.database.zscore(scene.key("scheduled"), token_of("a"))
+    assert due == int(scene.database.hget(scene.job_key("a"), "d") or 0)
+    assert due >= (earlier or 0)
+
+
+async def test_a_job_is_not_postponed_beyond_its_longest_wait(scene: Scene) -> None:
+    await request(scene, "a", 1)
+    long_ago = int(scene.database.hget(scene.job_key("a"), "c") or 0) - 29_000
+    scene.database.hset(scene.job_key("a"), mapping={"c": long_ago, "d": long_ago + 10_000})
+
+    await request(scene, "b", 2)
+
+    assert int(scene.database.hget(scene.job_key("a"), "d") or 0) == long_ago + 30_000
+    assert argument(scene, "a") == {"n": 2}
+
+
+@pytest.mark.parametrize("state", ["queued", "waiting"])
+async def test_what_has_not_started_gets_the_later_arguments(scene: Scene, state: str) -> None:
+    await in_state(scene, state, QUIET)
+
+    answer = await request(scene, "b", 2)
+
+    assert isinstance(answer, Submitted)
+    assert answer.conflict == "postponed"
+    assert (argument(scene, "a"), scene.state("a")) == ({"n": 2}, "queued")
+    assert holder(scene) == "a"
+
+
+async def test_a_request_after_the_start_makes_another_job(scene: Scene) -> None:
+    await in_state(scene, "running", QUIET)
+
+    answer = await request(scene, "b", 2)
+
+    assert answer == Submitted(id_of("b"), created=True)
+    assert scene.state("b") == "scheduled"
+
+
+@pytest.mark.parametrize("state", LIVE)
+async def test_only_what_was_debounced_is_postponed(scene: Scene, state: str) -> None:
+    await in_state(scene, state)
+    scene.see()
+
+    assert isinstance(await request(scene, "b", 2), NotUnique)
+
+    assert scene.changes() == {}
 
 
 # Several that are stored together or not at all.

@@ -20,10 +20,11 @@ UNIQUES = [
     for name in ("kind:a", "kind:b")
     for conflict in ("existing", "refuse", "replace", "keep_last")
 ] + [BoundUnique("kind:c", True, conflict) for conflict in ("existing", "refuse", "replace")]
+UNIQUES.append(BoundUnique("kind:d", True, "postpone", quiet=3_600_000, longest=7_200_000))
 
 
 class UniqueMachine(LimitsMachine):
-    """What LimitsMachine does, and jobs with three names and every answer to a conflict."""
+    """What LimitsMachine does, and jobs with four names and every answer to a conflict."""
 
     @precondition(lambda self: self.made < 60)
     @rule(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from queuecore import (
+    Debounce,
     HandlerError,
     InvalidOption,
     Job,
@@ -110,6 +111,27 @@ async def test_never_two_of_a_key_run_at_once_though_runners_are_killed(
     assert await queue.broker.client.call("KEYS", "*unique*") == []
 
 
+async def test_of_many_requests_in_a_short_time_the_last_one_runs_once(
+    queue: Queue, registry: Registry, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    start_worker(processes=1, slots=5)
+    enqueuer = queue.options(unique=Debounce("same", quiet=0.5, max_wait=60.0))
+    jobs = [
+        await enqueuer.enqueue(
+            registry["test.limited"], path=str(tmp_path / "log"), customer=f"c{number}", seconds=0.0
+        )
+        for number in range(5)
+    ]
+
+    await jobs[-1].result(timeout=30)
+
+    assert len({job.id for job in jobs}) == 1
+    assert [job.created for job in jobs] == [True, False, False, False, False]
+    assert (await jobs[0].record()).args["customer"] == "c4"
+    starts = [line.split()[:2] for line in (tmp_path / "log").read_text().splitlines()]
+    assert starts == [["start", "c4"], ["end", "c4"]]
+
+
 async def test_a_requeue_is_refused_with_the_job_that_holds_the_key(
     queue: Queue, registry: Registry, tmp_path: Path
 ) -> None:
@@ -163,6 +185,9 @@ async def test_keys_of_two_kinds_do_not_meet(queue: Queue) -> None:
         (lambda: Unique("a", on_conflict="drop"), "on_conflict='drop' must be one of: 'existing', "),  # type: ignore[arg-type]
         (lambda: Unique("a", on_conflict=[]), "must be one of"),  # type: ignore[arg-type]
         (lambda: Unique("a", until="started", on_conflict="keep_last"), "write until='final'"),
+        (lambda: Debounce("a", quiet=0.0), "quiet=0.0 must be seconds from 0.001"),
+        (lambda: Debounce("a", quiet=5.0, max_wait=1.0), "max_wait=1.0 must be seconds from 5 to"),
+        (lambda: Debounce("", quiet=5.0), "a debounce's key is a text"),
         (lambda: JobRequest(kind="a", unique="key"), "must be a Unique, such as"),  # type: ignore[arg-type]
         (lambda: JobRequest(kind="a", unique=True), "must be a Unique, such as"),  # type: ignore[arg-type]
     ],

@@ -8,7 +8,7 @@
 --        job before it, and is not stored where that one's key is known), together (with the first: all or none)
 -- reply  flat array of the exceptions: index from 1, a word, token of the other job; empty when all are new and met nobody.
 --        Not stored: 'known' (the same id again, a repeated call after a lost reply), 'same' or 'conflict' (of the idempotency
---        key), 'existing' or 'refused' (of the unique name). Stored: 'replaced' or 'waits', see take_name
+--        key), 'existing', 'postponed' or 'refused' (of the unique name). Stored: 'replaced' or 'waits', see take_name
 local now = clock_ms()
 local created = integer(now)
 local exceptions, recent, timed = {}, {}, 0
@@ -140,7 +140,8 @@ for index = 1, n do
         local word, other
         word, other, out, has_to_wait = seldom().meet_holder(options.ties.unique)
         if word then except(index, word, other) end
-        if word and not out then stands_for = word == 'existing' and other or nil end
+        if word and not out then stands_for = word ~= 'refused' and other or nil end
+        if word == 'postponed' then seldom().postpone(other, spec, options.ties, now) end
       end
       -- First, since what needs memory is refused before anything has changed.
       if options.idempotency and stands_for then seldom().remember_request(stands_for, options) end

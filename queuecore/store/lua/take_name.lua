@@ -1,12 +1,16 @@
 -- take_name: what becomes of a new job whose unique name another one holds
 -- flags  -
--- Decides, and writes nothing. Returns a word for the caller ('existing' and 'refused': the new job is not stored; 'replaced',
--- 'waits'), the token of the other job, those that are to be withdrawn, and whether the new job has to wait for the name.
+-- Decides, and writes nothing. Returns a word for the caller ('existing', 'refused' and 'postponed': the new job is not stored;
+-- 'replaced', 'waits'), the token of the other job, those that are to be withdrawn, and whether the new job has to wait for the name.
 -- Nothing when the name is free.
 local function meet_holder(unique)
   local holder = holder_of(unique.name, LINE, SEQ, WAITS)
   if not holder then return end
   local conflict = unique.conflict or 'existing'
+  if conflict == 'postpone' then
+    local is_such = holder.state ~= 'running' and ties_of(holder).unique.conflict == 'postpone'
+    return is_such and 'postponed' or 'refused', holder.token
+  end
   if conflict == 'existing' then return 'existing', holder.token end
   if conflict == 'refuse' or conflict == 'replace' and holder.state == 'running' then return 'refused', holder.token end
   local behind = call('ZRANGE', base .. K_FOLLOWERS .. unique.name, 0, 0)[1]
@@ -33,4 +37,23 @@ local function refused_together(n)
     end
   end
   return nil
+end
+
+-- A later request takes the place of one that has not started: it brings its arguments, and another quiet time, but no more
+-- than the longest wait of the first. The first write is one that is refused when there is no memory.
+local function postpone(token, spec, ties, now)
+  local job = read(token, LINE, WAITS, DUE, CREATED)
+  call('HSET', job.key, SPEC, spec, TIES, cjson.encode(ties))
+  if job.state == 'scheduled' then
+    local unique = ties.unique
+    local due = integer(math.max(tonumber(job[DUE]), math.min(now + unique.quiet, job[CREATED] + unique.longest)))
+    call('ZADD', base .. K_SCHEDULED, due, token)
+    change(job, DUE, due)
+  elseif job.state == 'waiting' then
+    -- Its limits may be others now: a claim looks again.
+    leave_waiting(job)
+    move(job, 'queued', SEQ, to_front(job[LINE] or DEFAULT_LINE, token))
+  else
+    change(job)
+  end
 end
