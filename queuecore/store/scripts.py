@@ -25,11 +25,11 @@ LUA: Final = Path(__file__).with_name("lua")
 
 # Which files stand before a script's own, in this order. What of them nobody calls is left out.
 _JOBS = ("basics", "jobs")
-_MOVES = (*_JOBS, "lines", "idle", "watching", "moves")
+_MOVES = (*_JOBS, "lines", "idle", "places", "watching", "moves")
 _TIES = (*_MOVES, "ties", "admit", "unique", "limits")
 _ENDS = (*_TIES, "close", "attempts")
 PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "advance": (*(*_JOBS, "lines", "idle", "watching", "schedule", "claim", "complete"),),
+    "advance": (*(*_JOBS, "lines", "idle", "places", "watching", "schedule", "claim", "complete"),),
     "cancel": (*_TIES, "close", "withdraw"),
     "enqueue": ("basics", "lines", "idle", "hand_over"),
     "expired": ("basics",),
@@ -51,8 +51,8 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "attempts",
         "recover",
     ),
-    "sweep_limits": (*_MOVES, "admit", "limits"),
-    "sweep_unique": (*_MOVES, "ties", "admit", "unique"),
+    "sweep_limits": (*_JOBS, "idle", "places", "watching", "moves", "admit", "limits"),
+    "sweep_unique": (*_JOBS, "idle", "places", "watching", "moves", "ties", "admit", "unique"),
     "take_over": (*_ENDS, "recover"),
     "unregister": ("basics", "lines", "idle"),
     "watch": _JOBS,
@@ -65,7 +65,19 @@ SELDOM: Final[dict[str, tuple[str, ...]]] = {
         *("complete_tied", "retry", "fail", "release", "stop", "recover", "settle_others", "repeated"),
     ),
     "enqueue": (
-        *("jobs", "watching", "moves", "set_aside", "ties", "admit", "unique", "limits", "close", "withdraw"),
+        *(
+            "jobs",
+            "places",
+            "watching",
+            "moves",
+            "set_aside",
+            "ties",
+            "admit",
+            "unique",
+            "limits",
+            "close",
+            "withdraw",
+        ),
         *("idempotency", "take_name"),
     ),
 }

@@ -16,7 +16,7 @@ local exceptions, recent, timed = {}, {}, 0
 local line = ARGV[1]
 local line_key, is_default = base .. K_LINE_OF .. line, line == DEFAULT_LINE
 local length = call('LLEN', line_key)
-local next_place, queued, has_work = line_start(line) + length, {}, false
+local next_place, queued = line_start(line) + length, {}
 
 local function except(index, reason, token)
   local n = #exceptions
@@ -26,15 +26,6 @@ end
 local function stand_in_line(token)
   queued[#queued + 1] = token
   next_place = next_place + 1
-end
-
--- Puts those that are to be in line into it.
-local function join_line()
-  if #queued == 0 then return end
-  if length == 0 then call('SADD', base .. K_OPEN, line) end
-  call_with_all('RPUSH', line_key, queued)
-  length, queued = length + #queued, {}
-  has_work = true
 end
 
 local function enqueue_with_options(key, token, spec, options, has_to_wait)
@@ -150,7 +141,12 @@ for index = 1, n do
         enqueue_with_options(key, token, spec, options, has_to_wait)
       end
       if out then
-        join_line()
+        -- One of them may be of this call, which must be in line by now to leave it.
+        if #queued > 0 then
+          call('SADD', base .. K_OPEN, line)
+          call_with_all('RPUSH', line_key, queued)
+          length, queued, timed = 1, {}, timed + 1
+        end
         -- The one that waits for a name goes before the one that holds it.
         for _, job in ipairs(out) do seldom().withdraw(job, created) end
       end
@@ -158,10 +154,13 @@ for index = 1, n do
   end
 end
 
-join_line()
+if #queued > 0 then
+  if length == 0 then call('SADD', base .. K_OPEN, line) end
+  call_with_all('RPUSH', line_key, queued)
+end
 call_with_all('RPUSH', base .. K_RECENT, recent)
 count('enqueued', #recent)
 -- A job that waits for a time wakes a runner too: it learns from its empty claim when that is.
-if has_work or timed > 0 then wake_one(line) end
-if made then wake_pushed() end
+if #queued > 0 or timed > 0 then wake_one(line) end
+if made then seldom().wake_pushed() end
 return exceptions

@@ -25,11 +25,10 @@ local function hand_name_on(name)
   end
   call('HSET', base .. K_UNIQUE, name, token)
   leave_waiting(job)
-  if job[DUE] and tonumber(job[DUE]) > clock_ms() then
+  if job[DUE] then
     call('ZADD', base .. K_SCHEDULED, job[DUE], token)
     move(job, 'scheduled')
   else
-    call('HDEL', job.key, DUE)
     move(job, 'queued', SEQ, to_front(job[LINE] or DEFAULT_LINE, token))
   end
 end
