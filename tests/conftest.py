@@ -18,7 +18,7 @@ settings.register_profile("queuecore", deadline=None, derandomize="CI" in os.env
 settings.load_profile("queuecore")
 
 # Keys that must end by themselves; every other known key lives until its job, runner or queue is gone.
-ENDING = ("UNIQUE", "ALIVE", "CALL", "COUNTED", "AMOUNT")
+ENDING = ("IDEMPOTENCY", "ALIVE", "CALL", "COUNTED", "AMOUNT")
 KEY = re.compile(r"(?P<prefix>\w+):\{[a-z][a-z0-9_]*\}:(?P<rest>.+)")
 
 

@@ -127,6 +127,7 @@ UPLOAD_REFUSALS = (
     problems.WRONG_OPTION,
     problems.UNKNOWN_OPTION,
     problems.IDEMPOTENCY_KEY_REUSED,
+    problems.NOT_UNIQUE,
     problems.QUEUE_FULL,
     problems.TOO_MANY_REQUESTS,
     problems.TOO_MANY_JOBS,
@@ -135,7 +136,11 @@ UPLOAD_REFUSALS = (
     problems.STORAGE_BROKEN,
 )
 ACCEPTED: dict[int, Answer] = {
-    200: ("It was waited for (Prefer: wait) and has ended", JobView, JSON),
+    200: (
+        "It was waited for (Prefer: wait) and has ended, or the same work had a job",
+        JobView,
+        JSON,
+    ),
     202: ("It is in line; Location says where to ask for it", JobView, JSON),
 }
 _DOWNLOAD = Operation(
@@ -192,6 +197,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             problems.IDEMPOTENCY_KEY_REUSED,
             problems.TOO_MANY_REQUESTS,
             problems.TOO_MANY_JOBS,
+            problems.NOT_UNIQUE,
             problems.QUEUE_FULL,
         ),
     ),
@@ -211,7 +217,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("post", "/api/jobs/{id}/retry"): Operation(
         summary="Put a failed or cancelled job in line again, under the same id",
         answers={202: ("It is in line", JobView, JSON)},
-        refusals=(*_JOB, problems.WRONG_STATE, problems.FILE_GONE, *_PACED),
+        refusals=(*_JOB, problems.WRONG_STATE, problems.NOT_UNIQUE, problems.FILE_GONE, *_PACED),
     ),
     ("get", "/api/jobs/{id}/result"): msgspec.structs.replace(
         _DOWNLOAD, parameters=("artifact", *_DOWNLOAD.parameters)

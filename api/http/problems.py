@@ -153,6 +153,12 @@ TOO_SLOW = ProblemType(
 WRONG_STATE = ProblemType(
     "wrong-state", 409, "The job is in a state that does not allow this", "`state` is the job's true state."
 )
+NOT_UNIQUE = ProblemType(
+    "not-unique",
+    409,
+    "The same work is being done already",
+    "Wait for the end of that job, or cancel it. If it is yours, `job` is its id, `status_url` its address.",
+)
 RESULT_NOT_READY = ProblemType(
     "result-not-ready", 409, "There is no result to download", "Wait until the job is completed."
 )

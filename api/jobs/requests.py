@@ -18,6 +18,7 @@ from api.http import (
     FILE_GONE,
     FILE_NEEDED,
     IDEMPOTENCY_KEY_REUSED,
+    NOT_UNIQUE,
     REQUEST_IN_PROGRESS,
     Problem,
     decode_json,
@@ -32,7 +33,15 @@ from api.jobs.waiting import wait_for_end
 from api.kinds import check_arguments
 from api.service import Service, service_of
 from api.shown import file_of, view_job
-from queuecore import IdempotencyConflict, JobNotFound, JobRequest, State, StateConflict
+from queuecore import (
+    IdempotencyConflict,
+    JobNotFound,
+    JobRequest,
+    NotUnique,
+    State,
+    StateConflict,
+    Submitted,
+)
 from queuecore.log import event
 from storage import FileMissing
 
@@ -76,16 +85,47 @@ async def create_job(request: Request, caller: Caller) -> Response:
             )
         except IdempotencyConflict as error:
             raise Problem(IDEMPOTENCY_KEY_REUSED) from error
+        except NotUnique as error:
+            raise await not_unique(service, caller, error.job_id) from error
     if submitted.created:
         event(logger, logging.INFO, "job.accepted", id=submitted.id, kind=wanted.kind)
     else:
         admission.give_back()
-    return await answer_accepted(request, submitted.id, replayed=not submitted.created)
+    await check_own(service, caller, submitted)
+    return await answer_accepted(request, submitted)
 
 
-async def answer_accepted(request: Request, job_id: str, *, replayed: bool) -> Response:
-    """Answer a request that made a job: 202 and where to ask for it, or 200 where its end was waited for."""
-    service = service_of(request)
+async def check_own(service: Service, caller: Caller, submitted: Submitted) -> None:
+    """Raise a Problem if the job that stands for a request is somebody else's: nothing is told of it."""
+    if not submitted.created and submitted.conflict and not await _is_own(service, caller, submitted.id):
+        raise Problem(NOT_UNIQUE, "The job is not yours.")
+
+
+async def not_unique(service: Service, caller: Caller, job_id: str) -> Problem:
+    """What is said of a request whose unique key this job holds."""
+    if not await _is_own(service, caller, job_id):
+        return Problem(NOT_UNIQUE, "The job is not yours.")
+    url = f"/api/check-status/{job_id}"
+    said = f"It is the job {job_id}."
+    return Problem(NOT_UNIQUE, said, headers={"Location": url}, job=job_id, status_url=url)
+
+
+async def _is_own(service: Service, caller: Caller, job_id: str) -> bool:
+    # Not whom may_see lets in: who does not know an id is not to learn it here.
+    if caller.role == "operator":
+        return True
+    try:
+        return (await service.queue.inspector.jobs.record(job_id)).owner == caller.owner
+    except JobNotFound:
+        return False
+
+
+async def answer_accepted(request: Request, submitted: Submitted) -> Response:
+    """Answer a request that made a job: 202 and where to ask for it; 200 where its end was waited for, or
+    where another job stands for it."""
+    service, job_id = service_of(request), submitted.id
+    is_existing = not submitted.created and submitted.conflict is not None
+    replayed = not (submitted.created or is_existing)
     wait = read_preferred_wait(request, longest=service.settings.http.max_wait)
     job = await wait_for_end(service, job_id, timeout=wait)
     headers = {"Location": f"/api/check-status/{job_id}", **retry_after(job)}
@@ -94,7 +134,7 @@ async def answer_accepted(request: Request, job_id: str, *, replayed: bool) -> R
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     position = await service.queue.inspector.jobs.position(job)
-    status = 200 if wait and job.state.final else 202
+    status = 200 if is_existing or (wait and job.state.final) else 202
     return reply(view_job(job, service.kinds, position=position), status=status, headers=headers)
 
 
@@ -136,7 +176,10 @@ async def retry_job(request: Request, caller: Caller) -> Response:
             raise Problem(FILE_GONE, f"{file.name} is no longer there.") from error
     bounds = (await admit(request, caller)).bounds()
     await service.queue.check_bounds(bounds)
-    await service.queue.requeue(job.id, bounds=bounds)
+    try:
+        await service.queue.requeue(job.id, bounds=bounds)
+    except NotUnique as error:
+        raise await not_unique(service, caller, error.job_id) from error
     event(logger, logging.INFO, "job.retry_asked", id=job.id)
     return await _show(service, job.id, status=202)
 

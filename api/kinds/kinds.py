@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from api.http import FILE_TYPE_NOT_ACCEPTED, UNKNOWN_KIND, Problem, extension
-from queuecore import Handler, Registry
+from queuecore import Debounce, Handler, HandlerError, Registry
 from storage import FileRef
 
 
@@ -75,6 +75,11 @@ class Kind:
                 self.file = FileNeed(field.name, field.required, types)
             else:
                 self.options[field.name] = field.type
+        if self.file is not None and isinstance(handler.unique, Debounce):
+            raise HandlerError(
+                f"kind {handler.kind} takes a file, which belongs to one job: a Debounce cannot give it to "
+                "another one; write Unique(..., on_conflict='replace')"
+            )
         self.view = KindView(
             kind=handler.kind,
             title=handler.title,

@@ -85,7 +85,8 @@ class Links(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class WaitsForView(msgspec.Struct, frozen=True):
-    """What a waiting job waits for: with the reason `limit`, a place of the limit with this key."""
+    """What a waiting job waits for: for the reason `limit`, a place of the limit with this key; for `unique`,
+    the end of the job that holds this unique key."""
 
     reason: str
     name: str

@@ -104,7 +104,8 @@ async def _restore(service: Service, journal: Journal) -> bool:
     # asked, was not deleted but lost.
     if not await asyncio.to_thread(service.storage.is_live, journal.job_id):
         return False
-    request = request_of(journal, _bounds_of(journal))
+    # It was accepted once. What was unique then need not be so now, and no accepted file is to be lost.
+    request = msgspec.structs.replace(request_of(journal, _bounds_of(journal)), unique=False)
     if time.time() - journal.received_ms / 1000 > service.settings.jobs.idempotency_window:
         # The key may be that of a later upload by now, which is another job.
         request = msgspec.structs.replace(request, idempotency_key=None)

@@ -35,7 +35,7 @@ from api.http import (
     read_idempotency_key,
     reply,
 )
-from api.jobs import Admission, admit, answer_accepted, claim_key
+from api.jobs import Admission, admit, answer_accepted, check_own, claim_key, not_unique
 from api.kinds import Kind, check_arguments, read_options
 from api.service import Service, service_of
 from api.shown import Accepted, view_job
@@ -46,6 +46,7 @@ from queuecore import (
     BrokerUnavailable,
     IdempotencyConflict,
     JobRequest,
+    NotUnique,
     QueueFull,
     Submitted,
 )
@@ -148,21 +149,25 @@ class Upload:
         standing: Standing = "live" if len(journals) == 1 else "held"
         for incoming, journal in zip(self._incoming, journals, strict=True):
             await incoming.receiver.commit(journal, standing)
-        first, *_ = await self._submit(
+        submitted = await self._submit(
             [request_of(journal, self._admission.bounds(journal.file.size)) for journal in journals]
         )
-        if first.id != self._first_id:
+        first = submitted[0]
+        if first.id != self._first_id and first.conflict is None:
             await self._in_storage(self._service.storage.delete)
             return [
                 Submitted(self._sibling_of(first.id, index), created=False) for index in range(len(journals))
             ]
-        if standing == "held":
-            await self._in_storage(self._service.storage.release)
-        for journal in journals:
+        for journal, answer in zip(journals, submitted, strict=True):
+            if answer.conflict == "existing":  # its own file is the one that counts
+                await asyncio.to_thread(self._service.storage.delete, journal.job_id)
+                continue
+            if standing == "held":
+                await asyncio.to_thread(self._service.storage.release, journal.job_id)
             size = journal.file.size
             event(logger, logging.INFO, "job.accepted", id=journal.job_id, kind=journal.kind, size=size)
         # Not `created`: the reconciler may have been quicker with these very journals.
-        return [Submitted(journal.job_id, created=True) for journal in journals]
+        return [answer if answer.conflict else Submitted(answer.id, created=True) for answer in submitted]
 
     async def abort(self) -> None:
         """Leave nothing behind, but what the queue may have taken: that will be known when it is back."""
@@ -255,7 +260,7 @@ class Upload:
                 if time.monotonic() > deadline or self._service.closing.is_set():
                     raise
                 await asyncio.sleep(0.2)
-            except (IdempotencyConflict, QueueFull, BoundReached):
+            except (IdempotencyConflict, NotUnique, QueueFull, BoundReached):
                 self._asked = False
                 raise
 
@@ -295,11 +300,16 @@ async def upload(request: Request, caller: Caller) -> Response:
     # there is no room for it.
     await admission.check_room(0 if boundary is not None else announced_length(request) or 0)
     with closing(admission), claim_key(service, caller, key), service.memory.share() as hold:
-        submitted = await _receive(request, Upload(service, caller, key, admission), boundary, hold)
+        try:
+            submitted = await _receive(request, Upload(service, caller, key, admission), boundary, hold)
+        except NotUnique as error:
+            raise await not_unique(service, caller, error.job_id) from error
     if not any(each.created for each in submitted):
         admission.give_back()
+    for each in submitted:
+        await check_own(service, caller, each)
     if len(submitted) == 1:
-        return await answer_accepted(request, submitted[0].id, replayed=not submitted[0].created)
+        return await answer_accepted(request, submitted[0])
     return await _answer_several(service, submitted)
 
 
@@ -330,7 +340,7 @@ async def _answer_several(service: Service, submitted: list[Submitted]) -> Respo
         for job in jobs
     ]
     headers = {"Retry-After": "1"}
-    if not any(each.created for each in submitted):
+    if not any(each.created or each.conflict for each in submitted):
         headers["Idempotency-Replayed"] = "true"
     return reply(Accepted(items), status=202, headers=headers)
 

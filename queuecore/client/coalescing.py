@@ -29,6 +29,7 @@ class Coalescing:
         Raises:
             IdempotencyConflict: its key belongs to a job made from other content.
             BoundReached: there is too much under a name that it counts under.
+            NotUnique: another job holds its unique key.
         """
         if self._loop.is_new():
             self._batches = {}  # of an event loop that has ended, and with it all who waited

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from ..model import InvalidResult, JobCancelled, JobFailed, JobRecord, State, seconds
+from ..model import InvalidResult, JobCancelled, JobFailed, JobRecord, State, Submitted, seconds
 from ..store import Events
 from .inspector import Inspector
 
@@ -31,14 +31,26 @@ class JobQueue(Protocol):
 
 
 class Job(Generic[R]):
-    """A job that was enqueued; holds nothing but its id. `Queue.job` makes one of an id."""
+    """A job that was enqueued. `Queue.job` makes one of an id.
 
-    __slots__ = ("_queue", "_returns", "id")
+    Attributes:
+        submitted: what Redis answered to the request; None where the handle was made of an id.
+    """
 
-    def __init__(self, queue: JobQueue, job_id: str, returns: Any = Any) -> None:
+    __slots__ = ("_queue", "_returns", "id", "submitted")
+
+    def __init__(
+        self, queue: JobQueue, job_id: str, returns: Any = Any, submitted: Submitted | None = None
+    ) -> None:
         self._queue = queue
         self._returns = returns
         self.id = job_id
+        self.submitted = submitted
+
+    @property
+    def created(self) -> bool:
+        """Whether the request that returned this handle made the job, and did not find it there."""
+        return self.submitted is not None and self.submitted.created
 
     def __repr__(self) -> str:
         return f"<Job {self.id}>"

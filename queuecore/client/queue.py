@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from ..model import (
     Bound,
     BoundReached,
     BrokerUnavailable,
+    Debounce,
     InvalidOption,
     JobRequest,
     Limit,
@@ -32,6 +33,7 @@ from ..model import (
     Submitted,
     Ties,
     Unconfirmed,
+    Unique,
     check_bounds,
     check_limits,
     check_name,
@@ -51,7 +53,7 @@ from ..store import (
     EntryOptions,
     Events,
     counted_under,
-    unique_name,
+    idempotency_name,
 )
 from .coalescing import LARGEST_BATCH, Coalescing, accepted
 from .inspector import Inspector
@@ -177,6 +179,7 @@ class Queue:
             InvalidOption: it is no handler.
             InvalidArguments: they do not fit the handler's signature.
             PayloadTooLarge: they are too large to be stored with a job.
+            NotUnique: another job holds its unique key, and it is to be refused then.
             Unconfirmed: Redis did not answer; the job may be stored, and `await error.retry()` is safe.
             BrokerRefused: Redis will not do it, however often it is asked.
             QueueFull: Redis is at maxmemory.
@@ -200,6 +203,7 @@ class Queue:
         timeout: float | timedelta | None = None,
         limits: Sequence[Limit] | None = None,
         bounds: Sequence[Bound] = (),
+        unique: Unique | Debounce | Literal[False] | None = None,
     ) -> Enqueuer:
         """An enqueuer for other than plain jobs: `await queue.options(delay=60).enqueue(handler, ...)`.
 
@@ -222,6 +226,7 @@ class Queue:
                 timeout=timeout,
                 limits=None if limits is None else check_limits(limits),
                 bounds=check_bounds(bounds),
+                unique=unique,
             ),
         )
 
@@ -250,8 +255,8 @@ class Queue:
     async def submit_together(self, requests: Sequence[JobRequest]) -> list[Submitted]:
         """Put the jobs of one request in line, in order, all of them or none.
 
-        The idempotency key of the first stands for all. Where it is known nothing is stored, and every answer
-        is the first's earlier job. Its bounds refuse all or none.
+        One whose unique key refuses it refuses all, and so do the bounds. The idempotency key of the first
+        stands for all: where it is known nothing is stored, and every answer is the first's earlier job.
 
         Args:
             requests: 1 to 500, for one and the same line; only the first may have a key.
@@ -276,13 +281,15 @@ class Queue:
             entries[0] = _counted(entries[0], counted)
         if first.idempotency_key or first.bounds:
             entries[1:] = map(_following, entries[1:])
+        if len(entries) > 1 and any(entry.options and entry.options.ties for entry in entries):
+            entries[0] = _leading(entries[0])
         return await self._put_many({lines.pop(): (list(range(len(entries))), entries)}, len(entries))
 
     async def enqueue_many(self, requests: Iterable[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
 
-        All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict the
-        other jobs are stored.
+        All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict and
+        NotUnique the other jobs are stored.
         """
         places: dict[tuple[str, str], tuple[list[int], list[Entry]]] = {}
         requests = list(requests)
@@ -330,6 +337,7 @@ class Queue:
 
         Raises:
             JobNotFound, StateConflict: it is in another state.
+            NotUnique: another job holds its unique key now; the error names it.
         """
         return await self.broker.requests.requeue(job_id, check_bounds(bounds))
 
@@ -377,7 +385,8 @@ class Queue:
 
     async def _put(self, place: Place, returns: Any) -> Job[Any]:
         try:
-            return Job(self, (await self._coalescing.send(*place)).id, returns)
+            submitted = await self._coalescing.send(*place)
+            return Job(self, submitted.id, returns, submitted)
         except QueueClosed:
             raise
         except BrokerUnavailable as error:
@@ -412,12 +421,13 @@ class Queue:
             spec = usual.spec_start + args
         else:
             spec = _encode(Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout))
-        if request is PLAIN and not handler.limits:
+        if request is PLAIN and not (handler.limits or handler.unique):
             return space, usual.line, Entry(token or new_token(), spec, usual.options)
         line = usual.line
         if request.queue is not None or request.line is not Line.NORMAL:
             line = line_name(request.queue or handler.queue, handler.runs, request.line)
-        ties = _ties(handler, request, args) if handler.limits or request.limits else None
+        is_tied = handler.limits or handler.unique or request.limits or request.unique
+        ties = _ties(handler, request, args) if is_tied else None
         return space, line, Entry(token or new_token(), spec, self._options(handler, request, ties))
 
     def _learn_usual(self, handler: Handler[..., Any]) -> _Usual:
@@ -432,14 +442,17 @@ class Queue:
     ) -> EntryOptions | None:
         """What sets the job apart from a plain one; None when nothing does."""
         key = request.idempotency_key
+        delay = round(request.delay * 1000)
+        if ties and ties.unique and ties.unique.quiet is not None:
+            delay = max(delay, ties.unique.quiet)
         if not (key or request.owner or request.delay or ties or request.bounds):
             usual = handler.max_crashes == DEFAULT_MAX_CRASHES
             return None if usual else EntryOptions(max_crashes=handler.max_crashes)
         return EntryOptions(
-            delay=round(request.delay * 1000),
+            delay=delay,
             owner=request.owner,
             max_crashes=handler.max_crashes,
-            unique=unique_name(request.owner, key) if key else "",
+            idempotency=idempotency_name(request.owner, key) if key else "",
             # Another kind is other content: its result would be of another type.
             fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
             window=self._window_ms if key else None,
@@ -470,21 +483,32 @@ def _counted(entry: Entry, bounds: tuple[CountedUnder, ...]) -> Entry:
     return msgspec.structs.replace(entry, options=options)
 
 
+def _leading(entry: Entry) -> Entry:
+    options = msgspec.structs.replace(entry.options or EntryOptions(), together=True)
+    return msgspec.structs.replace(entry, options=options)
+
+
 def _following(entry: Entry) -> Entry:
     options = msgspec.structs.replace(entry.options or EntryOptions(), follows=True)
     return msgspec.structs.replace(entry, options=options)
 
 
 def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:
-    """What ties the job to others; None for nothing. Raises InvalidOption for a limit that is none of its."""
+    """What ties the job to others; None for nothing. Raises InvalidOption for what is none of its."""
     limits = handler.limits if request.limits is None else request.limits
-    if not limits:
+    unique = handler.unique if request.unique is None else request.unique
+    if not (limits or unique):
         return None
-    if request.limits is not None:
-        handler.check_limits(limits)
+    if request.limits:
+        handler.check_limits(request.limits)
+    if request.unique:
+        handler.check_unique(request.unique)
     arguments = handler.decode(args)
     job = {"kind": handler.kind, "owner": request.owner, "queue": request.queue or handler.queue}
-    return Ties(tuple(limit.bound_to(arguments, job) for limit in limits))
+    return Ties(
+        tuple(limit.bound_to(arguments, job) for limit in limits),
+        unique.bound_to(arguments, job) if unique else None,
+    )
 
 
 def _id_at(place: Place) -> str:

@@ -22,13 +22,16 @@ from ..model import (
     RUNS,
     SHORTEST_TIMEOUT,
     Backoff,
+    Debounce,
     HandlerError,
     InvalidArguments,
     InvalidOption,
     Limit,
     Runs,
+    Unique,
     check_limits,
     check_name,
+    check_unique,
     seconds,
     show,
     text,
@@ -73,6 +76,7 @@ def handler(
     max_crashes: int = DEFAULT_MAX_CRASHES,
     backoff: Backoff | None = None,
     limits: Sequence[Limit] = (),
+    unique: Unique | Debounce | None = None,
     title: str | None = None,
 ) -> Decorate:
     """Make a function the handler of a kind of job.
@@ -90,6 +94,8 @@ def handler(
         max_crashes: how often the job may kill its worker before it is failed.
         backoff: the delays between attempts.
         limits: under which its jobs start, all of them at once; see Limit.
+        unique: which of its jobs are the same, so that one of them is there at a time: a
+            Unique, or a Debounce that also waits until no more come.
         title: what people read; by default the first line of the docstring.
 
     Raises:
@@ -107,6 +113,7 @@ def handler(
             max_crashes=max_crashes,
             backoff=backoff,
             limits=limits,
+            unique=unique,
             title=title,
         )
 
@@ -117,7 +124,8 @@ class Handler(Generic[P, R]):
     """A kind of job: its function, its options and the schema of its arguments.
 
     Attributes:
-        kind, title, description, runs, queue, timeout, retries, max_crashes, backoff, limits: as decorated.
+        kind, title, description, runs, queue, timeout, retries, max_crashes, backoff, limits, unique: as
+            decorated.
         function: the function itself.
         Arguments: a frozen struct type with one field for each argument.
         returns: the type of what it returns.
@@ -135,6 +143,7 @@ class Handler(Generic[P, R]):
         max_crashes: int,
         backoff: Backoff | None,
         limits: Sequence[Limit],
+        unique: Unique | Debounce | None = None,
         title: str | None,
     ) -> None:
         _check_kind(kind)
@@ -151,6 +160,7 @@ class Handler(Generic[P, R]):
             self.max_crashes = whole_number(max_crashes, name="max_crashes", least=1, most=MOST_RETRIES)
             self.backoff = _backoff_of(backoff)
             self.limits = check_limits(limits)
+            self.unique = unique if unique is None else check_unique(unique)
             title = title if title is None else text(title, name="title")
         except InvalidOption as error:
             raise HandlerError(f"kind {kind}: {error}") from error
@@ -166,6 +176,8 @@ class Handler(Generic[P, R]):
         self._keyword = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
         try:
             self.check_limits(self.limits)
+            if self.unique is not None:
+                self.check_unique(self.unique)
         except InvalidOption as error:
             raise HandlerError(str(error)) from error
         self.__doc__ = function.__doc__
@@ -259,6 +271,10 @@ class Handler(Generic[P, R]):
         arguments = frozenset(self.Arguments.__struct_fields__)
         for limit in limits:
             limit.check_arguments(self.kind, arguments)
+
+    def check_unique(self, unique: Unique | Debounce) -> None:
+        """Raise InvalidOption if this cannot be a Unique of this kind's jobs."""
+        unique.check_arguments(self.kind, frozenset(self.Arguments.__struct_fields__))
 
     def _check_runs(self, is_coroutine: bool) -> None:
         if self.runs not in RUNS:

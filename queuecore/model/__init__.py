@@ -33,6 +33,7 @@ from .errors import (
     JobCancelled,
     JobFailed,
     JobNotFound,
+    NotUnique,
     OtherLoop,
     PayloadTooLarge,
     QueueClosed,
@@ -87,6 +88,7 @@ from .request import (
     MOST_RETRIES,
     SCHEMA,
     SHORTEST_TIMEOUT,
+    Conflict,
     JobRequest,
     Spec,
     Submitted,
@@ -106,6 +108,7 @@ from .states import State
 from .subscription import Subscription, parse_queues
 from .texts import show, text_of
 from .ties import Ties, WaitsFor
+from .unique import Debounce, Unique, check_unique
 
 __all__ = [
     "DEFAULT_LINE",
@@ -139,8 +142,10 @@ __all__ = [
     "Cancelling",
     "Claim",
     "Completed",
+    "Conflict",
     "Counts",
     "Crashing",
+    "Debounce",
     "ErrorRecord",
     "Failing",
     "HandlerError",
@@ -157,6 +162,7 @@ __all__ = [
     "Limit",
     "Line",
     "LineName",
+    "NotUnique",
     "OtherLoop",
     "Outcome",
     "PauseNote",
@@ -189,12 +195,14 @@ __all__ = [
     "Subscription",
     "Ties",
     "Unconfirmed",
+    "Unique",
     "UnknownKind",
     "WaitsFor",
     "WorkerOptions",
     "check_bounds",
     "check_limits",
     "check_name",
+    "check_unique",
     "choice",
     "decode_blocked",
     "line_name",

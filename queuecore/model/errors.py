@@ -17,6 +17,7 @@ QueueError
 ├── HandlerError            a handler is declared wrongly
 ├── BoundReached            there is too much under a name that the job counts under
 ├── IdempotencyConflict     the key was used before, for something else
+├── NotUnique               another job holds the unique key, and is not to be replaced
 ├── AttemptFenced           the attempt no longer owns its job
 ├── RunnerForgotten         the runner was given up and its jobs taken from it
 ├── JobFailed               the awaited job failed
@@ -156,6 +157,14 @@ class InvalidLimit(InvalidOption):
         self.option = "limits"
 
 
+class InvalidUnique(InvalidOption):
+    """A Unique cannot be what was asked for; the message says what to write instead."""
+
+    def __init__(self, reason: str) -> None:
+        QueueError.__init__(self, reason)
+        self.option = "unique"
+
+
 class InvalidArguments(QueueError):
     """The arguments do not fit the handler's signature."""
 
@@ -239,6 +248,21 @@ class IdempotencyConflict(QueueError):
     def __init__(self, job_id: str) -> None:
         super().__init__(
             f"this idempotency key already belongs to job {job_id}, which was made from other content"
+        )
+        self.job_id = job_id
+
+
+class NotUnique(QueueError):
+    """Another job holds the unique key; nothing was stored, or requeued.
+
+    Attributes:
+        job_id: of the job that holds it.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"job {job_id} holds this unique key: wait for its end or cancel it, then ask again; for "
+            "another answer see on_conflict in docs/uniqueness.md"
         )
         self.job_id = job_id
 

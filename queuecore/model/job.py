@@ -72,7 +72,8 @@ class AttemptRecord(msgspec.Struct, frozen=True):
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A job as it stands in Redis, decoded.
 
-    `waits_for` is there while it waits; `limits` are the keys of those that it starts under.
+    `waits_for` is there while it waits; `limits` are the keys of those that it starts under; `unique` is the
+    name that it holds, kind and key, None where it is not unique.
     """
 
     id: str
@@ -104,6 +105,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int | None = None
     waits_for: WaitsFor | None = None
     limits: tuple[str, ...] = ()
+    unique: str | None = None
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):

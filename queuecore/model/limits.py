@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,13 +10,10 @@ import msgspec
 
 from .errors import InvalidLimit, InvalidOption
 from .given import seconds
+from .key import Key, bind_key, check_key, check_names, shown_key
 
-LONGEST_KEY: Final = 200  # characters
 LARGEST_SIZE: Final = 1_000_000
-# What a key may name besides the arguments of the job.
-OF_THE_JOB: Final = frozenset({"kind", "owner", "queue"})
-
-Key = str | Callable[[Any], str]
+_NOUN: Final = "a limit"
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -48,11 +44,7 @@ class Limit(msgspec.Struct, frozen=True):
     burst: int | None = None
 
     def __post_init__(self) -> None:
-        if not (callable(self.key) or (isinstance(self.key, str) and self.key)):
-            raise InvalidLimit(
-                f"a limit's key is a text or a function that returns one, not {self.key!r:.80}"
-            )
-        _names_in(self.key)
+        check_key(self.key, noun=_NOUN, wrong=InvalidLimit)
         if (self.concurrency is None) == (self.rate is None):
             raise InvalidLimit(
                 f"the limit {self.shown} needs one of concurrency=4 (at once) and rate=(5, 1.0) "
@@ -68,19 +60,11 @@ class Limit(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """What to call it in a sentence."""
-        return repr(self.key)[:80] if isinstance(self.key, str) else "with a key by function"
+        return shown_key(self.key)
 
     def check_arguments(self, kind: str, arguments: frozenset[str]) -> None:
         """Raise InvalidLimit if the key names what jobs of this kind do not have."""
-        for name in _names_in(self.key):
-            if name in arguments and name in OF_THE_JOB:
-                raise InvalidLimit(
-                    f"kind {kind}: the limit {self.shown}: {name!r} is an argument and also the job's own "
-                    f"{name}; name the argument otherwise, or give a function"
-                )
-            if name not in arguments and name not in OF_THE_JOB:
-                known = ", ".join(sorted(arguments | OF_THE_JOB))
-                raise InvalidLimit(f"kind {kind}: the limit {self.shown} names {name!r}; there are {known}")
+        check_names(kind, self.key, arguments, noun=_NOUN, wrong=InvalidLimit)
 
     def bound_to(self, arguments: Any, job: Mapping[str, str]) -> BoundLimit:
         """Return the limit for one job.
@@ -92,22 +76,7 @@ class Limit(msgspec.Struct, frozen=True):
         Raises:
             InvalidLimit: the key is empty, too long or no text, or its function raised.
         """
-        if isinstance(self.key, str):
-            values = {
-                name: job[name] if name in OF_THE_JOB else getattr(arguments, name)
-                for name in _names_in(self.key)
-            }
-            name = self.key.format_map(values) if values else self.key.format()
-        else:
-            try:
-                name = self.key(arguments)
-            except Exception as error:
-                raise InvalidLimit(f"the function that makes a limit's key raised {error!r:.200}") from error
-        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
-            raise InvalidLimit(
-                f"the limit {self.shown} got the key {name!r:.80}; "
-                f"a key is 1 to {LONGEST_KEY} printable characters"
-            )
+        name = bind_key(self.key, arguments, job, noun=_NOUN, wrong=InvalidLimit)
         if self.concurrency is not None:
             return BoundLimit(name, places=self.concurrency)
         assert self.rate is not None
@@ -147,27 +116,6 @@ def check_limits(limits: Sequence[Limit]) -> tuple[Limit, ...]:
         if not isinstance(limit, Limit):
             raise InvalidLimit(f"{limit!r:.80} is no limit; write Limit('key', concurrency=4)")
     return tuple(limits)
-
-
-def _names_in(key: Key) -> list[str]:
-    """The names in braces. Raises InvalidLimit for what is more than a name."""
-    if not isinstance(key, str):
-        return []
-    try:
-        fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(key)]
-    except ValueError as error:
-        raise InvalidLimit(f"the key {key!r:.80} of a limit: {error}") from error
-    names = []
-    for name, spec, conversion in fields:
-        if name is None:
-            continue
-        if spec or conversion or not name.isidentifier():
-            raise InvalidLimit(
-                f"the key {key!r:.80} of a limit: in braces stand only names, such as {{owner}}; "
-                "for more give a function of the arguments"
-            )
-        names.append(name)
-    return names
 
 
 def _check_size(limit: Limit, word: str, value: object) -> None:

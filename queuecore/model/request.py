@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from .given import choice, seconds, text, whole_number
 from .ids import check_job_id, check_name
 from .limits import Limit, check_limits
 from .lines import Line, LineName
+from .unique import Debounce, Unique, check_unique
 
 # Version of a stored job. A release reads its own and the one before; a runner that meets a later one
 # gives the job back and claims no more.
@@ -73,6 +74,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
         timeout: of an attempt, in seconds or as a timedelta, other than the handler's own.
         limits: instead of the handler's own; none with `()`.
         bounds: what it counts under, and is refused by; see `Bound`.
+        unique: instead of the handler's own; none with False.
 
     Raises:
         InvalidOption: one of them has no sense; the message says what it must be.
@@ -91,6 +93,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     limits: tuple[Limit, ...] | None = None
     bounds: tuple[Bound, ...] = ()
+    unique: Unique | Debounce | Literal[False] | None = None
 
     if TYPE_CHECKING:
         # What may be given is more than what is found in it.
@@ -110,6 +113,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             timeout: float | timedelta | None = ...,
             limits: Sequence[Limit] | None = ...,
             bounds: Sequence[Bound] = ...,
+            unique: Unique | Debounce | Literal[False] | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -140,13 +144,28 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
             _convert(self, "limits", check_limits(self.limits))
         if self.bounds != ():
             _convert(self, "bounds", check_bounds(self.bounds))
+        if self.unique is not None and self.unique is not False:
+            check_unique(self.unique)
+
+
+Conflict = Literal["existing", "replaced", "waits", "postponed"]
 
 
 class Submitted(msgspec.Struct, frozen=True):
-    """The answer to a request: the job's id, and whether this very request made it."""
+    """The answer to a request: the job's id, and whether this very request made it.
+
+    Attributes:
+        conflict: what came of it that another job held the unique key; None where none did.
+            "existing": that job stands for this request. "replaced": it, or the one behind it, was cancelled
+            for this one. "waits": this one waits behind it. "postponed": that job waits longer, with
+            the arguments of this request.
+        other: the id of that other job.
+    """
 
     id: str
     created: bool
+    conflict: Conflict | None = None
+    other: str | None = None
 
 
 def _mapping(args: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,9 +89,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "admit",
         (S.WAITING,),
-        (S.QUEUED,),
+        (S.QUEUED, S.SCHEDULED),
         "whoever takes the obstacle away",
-        "The obstacle is gone: the job goes to the front of its line.",
+        "The obstacle is gone: the job goes to the front of its line, or waits for its time.",
     ),
     Transition(
         "heartbeat",

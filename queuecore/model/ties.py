@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from .limits import BoundLimit
+from .unique import BoundUnique
 
 
 class Ties(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -16,9 +17,11 @@ class Ties(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         limits: those that it starts under, in the order they were given.
+        unique: the name that it holds, or waits for.
     """
 
     limits: tuple[BoundLimit, ...] = ()
+    unique: BoundUnique | None = None
 
 
 class WaitsFor(msgspec.Struct, frozen=True):

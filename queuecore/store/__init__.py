@@ -10,7 +10,7 @@ from .client import reach
 from .events import Events
 from .figures import Figures
 from .jobs import Jobs, StoredJob
-from .keys import unique_name
+from .keys import idempotency_name
 from .listings import Cursor, Listings
 from .loops import OwnLoop
 from .requests import IDEMPOTENCY_WINDOW, Answer, CountedUnder, Entry, EntryOptions, counted_under
@@ -30,7 +30,7 @@ __all__ = [
     "OwnLoop",
     "StoredJob",
     "counted_under",
+    "idempotency_name",
     "parse_address",
     "reach",
-    "unique_name",
 ]

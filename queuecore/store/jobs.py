@@ -127,6 +127,7 @@ class Jobs:
             expires_ms=finished + round(self._kept(state) * 1000) if finished else None,
             waits_for=_waits_for(fields) if state is State.WAITING else None,
             limits=tuple(limit.name for limit in ties.limits),
+            unique=ties.unique.name if ties.unique else None,
         )
 
     async def version(self, job_id: str) -> int:

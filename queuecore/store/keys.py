@@ -14,7 +14,7 @@ from ..model import DEFAULT_LINE, DEFAULT_MAX_CRASHES, NAME, TOKEN_LENGTH
 # The fields of a job's hash. One letter each: a name is stored again in every job.
 FIELDS: Final = {
     "STATE": "s",  # state, a space, number of claims so far: the fencing token
-    "SPEC": "p",  # msgpack array: schema version, kind, arguments, overrides; never changes
+    "SPEC": "p",  # msgpack array: schema version, kind, arguments, overrides; changes only by a Debounce
     "CREATED": "c",  # ms
     "SEQ": "n",  # number in its line; minus the line's start = index in the list
     "LINE": "l",  # absent: DEFAULT_LINE
@@ -59,7 +59,7 @@ NAMES: Final = {
     "CANCELLED": "cancelled",  # ZSET   token by time
     "RECENT": "recent",  # LIST   tokens in the order they were enqueued
     "OWNED": "owned:",  # ZSET   one owner's tokens by creation
-    "UNIQUE": "unique:",  # STRING token and fingerprint behind an idempotency key, with a time to live
+    "IDEMPOTENCY": "idempotency:",  # STRING token and fingerprint of an idempotency key, with a time to live
     "COUNTED": "counted:",  # ZSET   token:amount of jobs under a bound, by when they were looked at
     "AMOUNT": "amount:",  # STRING how much that is together; both with a time to live
     "REVOKED": "revoked",  # ZSET   names that are worth nothing any more, by until when, with a time to live
@@ -78,6 +78,8 @@ NAMES: Final = {
     "PAUSED": "paused",  # HASH   queues that are not claimed from: since when, by whom and why
     "LIMITED": "limited",  # ZSET   limits of places that jobs wait for, by when somebody is to look at them
     "CLOCK": "clock",  # ZSET   rates that jobs wait for, by the time of the next start
+    "UNIQUE": "unique",  # HASH   which job holds each unique name
+    "FOLLOWERS": "followers:",  # ZSET   the token that waits for one unique name
     "WATCHED": "watched",  # HASH   clients to be told of a job's next change, by token
     "CANCELLING": "cancelling",  # HASH   running jobs with a cancel asked for: token to runner
     "STATISTICS": "statistics",  # HASH   counters
@@ -98,6 +100,7 @@ TYPES: Final = {
     "PAUSED": "hash",
     "LIMITED": "zset",
     "CLOCK": "zset",
+    "UNIQUE": "hash",
     "COMPLETED": "list",
     "FAILED": "zset",
     "CANCELLED": "zset",
@@ -130,8 +133,8 @@ class Keys:
         return f"{self.base}{NAMES[name]}{end}"
 
 
-def unique_name(owner: str, idempotency_key: str) -> str:
-    """What follows UNIQUE; with the owner's length, so that no owner and key look like another owner's."""
+def idempotency_name(owner: str, idempotency_key: str) -> str:
+    """What follows IDEMPOTENCY; with the owner's length, so that no two owners can have the same."""
     return f"{len(owner)}:{owner}:{idempotency_key}"
 
 

@@ -9,7 +9,7 @@ import msgspec
 from ..model import TOKEN_LENGTH, JobRecord, State, split_job_id
 from .client import Client
 from .jobs import Jobs
-from .keys import Keys, unique_name
+from .keys import Keys, idempotency_name
 from .lines import Lines
 
 PAGE = 500
@@ -59,7 +59,9 @@ class Listings:
 
     async def of_key(self, owner: str, idempotency_key: str) -> str | None:
         """The id of the job that an owner's idempotency key belongs to; None if the key is free."""
-        holder = await self._client.call("GET", self._keys.of("UNIQUE", unique_name(owner, idempotency_key)))
+        holder = await self._client.call(
+            "GET", self._keys.of("IDEMPOTENCY", idempotency_name(owner, idempotency_key))
+        )
         if holder is None:
             return None
         token = holder.split(b" ", 1)[0]

@@ -13,6 +13,7 @@ from ..model import (
     BoundReached,
     IdempotencyConflict,
     JobNotFound,
+    NotUnique,
     State,
     StateConflict,
     Submitted,
@@ -25,7 +26,7 @@ from .connection import Argument
 from .keys import Keys
 from .wire import to_json
 
-Answer = Submitted | IdempotencyConflict | BoundReached
+Answer = Submitted | IdempotencyConflict | NotUnique | BoundReached
 
 IDEMPOTENCY_WINDOW: Final = 24 * 3600.0  # seconds
 
@@ -36,12 +37,13 @@ class EntryOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     delay: int = 0
     owner: str = ""
     max_crashes: int = DEFAULT_MAX_CRASHES
-    unique: str = ""
+    idempotency: str = ""
     fingerprint: str | None = None
     window: int | None = None
     ties: Ties | None = None
     follows: bool = False
     bounds: tuple[CountedUnder, ...] = ()
+    together: bool = False
 
 
 class CountedUnder(msgspec.Struct, frozen=True, array_like=True):
@@ -71,7 +73,8 @@ class Requests:
     async def enqueue(self, space: str, line: str, entries: Sequence[Entry]) -> list[Answer]:
         """Store new jobs at the end of a line, or for later, all in one call.
 
-        Returns: for each entry the job that now stands for it, or why there is none.
+        Returns: for each entry the job that now stands for it, or why there is none: its idempotency key, its
+            unique key, or a bound.
         Raises:
             BrokerUnavailable: not known whether it was stored; the same entries again are safe.
             QueueFull: Redis is at maxmemory.
@@ -103,7 +106,7 @@ class Requests:
         Raises:
             JobNotFound, StateConflict: it is completed or failed already.
         """
-        before, after = await self._transition("cancel", job_id)
+        before, after, _ = await self._transition("cancel", job_id)
         if before in (State.COMPLETED, State.FAILED):
             raise StateConflict(job_id, before, "cancelled")
         return after
@@ -116,19 +119,22 @@ class Requests:
 
         Raises:
             JobNotFound, StateConflict: it is in another state.
+            NotUnique: another job holds its unique key now.
         """
         # The nonce makes a call whose reply was lost the same call when it is sent again.
-        before, after = await self._transition("requeue", job_id, new_token(), *_as_json(bounds))
+        before, after, holder = await self._transition("requeue", job_id, new_token(), *_as_json(bounds))
+        if holder:
+            raise NotUnique(f"{split_job_id(job_id)[0]}.{holder}")
         if before not in (State.FAILED, State.CANCELLED):
             raise StateConflict(job_id, before, "retried")
         return after
 
-    async def _transition(self, script: str, job_id: str, *more: str) -> tuple[State, State]:
+    async def _transition(self, script: str, job_id: str, *more: str) -> tuple[State, State, str]:
         space, token = split_job_id(job_id)
-        before, after = await self._client.run(script, self._keys(space).base, token, *more)
+        before, after, *holder = await self._client.run(script, self._keys(space).base, token, *more)
         if not before:
             raise JobNotFound(job_id)
-        return State(before.decode()), State(after.decode())
+        return State(before.decode()), State(after.decode()), b"".join(holder).decode()
 
 
 def counted_under(bounds: Sequence[Bound], *others: Sequence[Bound]) -> tuple[CountedUnder, ...]:
@@ -151,11 +157,30 @@ def _as_json(bounds: Sequence[Bound]) -> list[str]:
 
 
 def _exception(space: str, entry: Entry, reason: bytes, word: str) -> Answer:
-    if reason == b"bound":
-        assert entry.options is not None
-        name, amount = word.rsplit(" ", 1)
-        most = next((bound.most for bound in entry.options.bounds if bound.name == name), 0)
-        until, _, bare = name.partition(":")
-        return BoundReached(bare, until, amount=int(amount), most=most)
-    job_id = f"{space}.{word}"
-    return IdempotencyConflict(job_id) if reason == b"conflict" else Submitted(job_id, created=False)
+    """What a word of enqueue.lua means."""
+    own_id, other_id = f"{space}.{entry.token}", f"{space}.{word}"
+    match reason:
+        case b"bound":
+            return _bound_reached(entry, word)
+        case b"conflict":
+            return IdempotencyConflict(other_id)
+        case b"refused":
+            return NotUnique(other_id)
+        case b"existing":
+            return Submitted(other_id, created=False, conflict="existing", other=other_id)
+        case b"postponed":
+            return Submitted(other_id, created=False, conflict="postponed", other=other_id)
+        case b"replaced":
+            return Submitted(own_id, created=True, conflict="replaced", other=other_id)
+        case b"waits":
+            return Submitted(own_id, created=True, conflict="waits", other=other_id)
+        case _:
+            return Submitted(other_id, created=False)
+
+
+def _bound_reached(entry: Entry, word: str) -> BoundReached:
+    assert entry.options is not None
+    name, amount = word.rsplit(" ", 1)
+    most = next((bound.most for bound in entry.options.bounds if bound.name == name), 0)
+    until, _, bare = name.partition(":")
+    return BoundReached(bare, until, amount=int(amount), most=most)

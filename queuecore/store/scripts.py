@@ -25,26 +25,31 @@ LUA: Final = Path(__file__).with_name("lua")
 
 # Which files stand before a script's own, in this order. What of them nobody calls is left out.
 _JOBS = ("basics", "jobs")
-_MOVES = (*_JOBS, "lines", "idle", "watching", "moves")
-_WAITS = (*_MOVES, "set_aside", "admit", "limits")
+_MOVES = (*_JOBS, "lines", "idle", "places", "watching", "moves")
+_TIES = (*_MOVES, "ties", "admit", "unique", "limits")
+_ENDS = (*_TIES, "close", "attempts")
 PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "advance": (*(*_JOBS, "lines", "idle", "watching", "schedule", "claim", "complete"),),
-    "cancel": (*_MOVES, "admit", "limits"),
+    "advance": (*(*_JOBS, "lines", "idle", "places", "watching", "schedule", "claim", "complete"),),
+    "cancel": (*_TIES, "close", "withdraw"),
     "enqueue": ("basics", "lines", "idle", "hand_over"),
     "expired": ("basics",),
-    "heartbeat": (*_MOVES, "admit", "limits", "schedule", "promote"),
+    "heartbeat": (*_MOVES, "ties", "admit", "limits", "schedule", "promote"),
     "pause_queue": ("basics", "lines"),
     "progress": (*_JOBS, "watching", "moves"),
     "prune": (*_JOBS, "watching"),
-    "reconcile": (*_MOVES, "admit", "limits", "attempts", "release"),
+    "reconcile": (*_ENDS, "release"),
     "register": ("basics",),
-    "requeue": (*_MOVES, "bounds"),
-    "revoke": ("basics",),
-    "room": (*_JOBS, "bounds"),
+    "requeue": (*_MOVES, "ties", "unique", "idempotency", "bounds"),
     "resume_queue": ("basics", "lines"),
-    "sweep": (*_WAITS, "attempts", "recover"),
-    "sweep_limits": (*_MOVES, "admit", "limits"),
-    "take_over": (*_MOVES, "admit", "limits", "attempts", "recover"),
+    "revoke": ("basics",),
+    "room": (*_JOBS, "idempotency", "bounds"),
+    "sweep": (
+        *(*_MOVES, "set_aside", "ties", "admit", "unique", "keep_name", "limits", "close", "attempts"),
+        "recover",
+    ),
+    "sweep_limits": (*_JOBS, "idle", "places", "watching", "moves", "admit", "limits"),
+    "sweep_unique": (*_JOBS, "idle", "places", "watching", "moves", "ties", "admit", "unique"),
+    "take_over": (*_ENDS, "recover"),
     "unregister": ("basics", "lines", "idle"),
     "watch": _JOBS,
 }
@@ -52,11 +57,14 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 # What a script needs in some of its calls only. It is made when a call asks for it: `seldom().retry(...)`.
 SELDOM: Final[dict[str, tuple[str, ...]]] = {
     "advance": (
-        *("moves", "set_aside", "admit", "limits", "attempts", "promote"),
+        *("moves", "set_aside", "ties", "admit", "unique", "limits", "close", "attempts", "promote"),
         *("complete_tied", "retry", "fail", "release", "stop", "recover", "settle_others", "repeated"),
         "pauses",
     ),
-    "enqueue": ("jobs", "set_aside", "limits", "unique", "bounds"),
+    "enqueue": (
+        *("jobs", "places", "watching", "moves", "set_aside", "ties", "admit", "unique", "limits"),
+        *("close", "withdraw", "idempotency", "take_name", "bounds"),
+    ),
 }
 
 _HEADER = re.compile(r"^-- (\w+) +(.*)$", re.MULTILINE)

@@ -85,6 +85,13 @@ class Upkeep:
         repaired = await self._client.run("sweep_limits", keys.base, *names) if names else []
         return int(following), [name.decode() for name in repaired]
 
+    async def sweep_unique(self, space: str, cursor: int = 0) -> tuple[int, list[str]]:
+        """Free the unique names of jobs that are no more, of some hundred; also returns which."""
+        keys = self._keys(space)
+        following, flat = await self._client.call("HSCAN", keys.of("UNIQUE"), cursor, "COUNT", 200)
+        repaired = await self._client.run("sweep_unique", keys.base, *flat) if flat else []
+        return int(following), [name.decode() for name in repaired]
+
     async def sweep(self, space: str, cursor: int = 0) -> tuple[int, list[str]]:
         """Check some hundred jobs for being where their state says; done when the cursor is 0 again."""
         beginning = self._keys(space).of("JOB")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from ..handling import runner_died
@@ -26,6 +26,8 @@ BURIAL_LANE = 9
 FIRST_SWEEP_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
 SWEEP_PAUSE_SECONDS = 0.05
+
+Sweep = Callable[[str, int], Awaitable[tuple[int, list[str]]]]
 
 
 class RecoveryManager:
@@ -101,15 +103,16 @@ class RecoveryManager:
                 if cursor == 0:
                     break
                 await asyncio.sleep(SWEEP_PAUSE_SECONDS)
-            await self._sweep_limits(space)
+            await self._sweep_keys(space, self._broker.upkeep.sweep_limits, "limit.repaired")
+            await self._sweep_keys(space, self._broker.upkeep.sweep_unique, "unique.repaired")
             await asyncio.sleep(SWEEP_SECONDS)
 
-    async def _sweep_limits(self, space: str) -> None:
+    async def _sweep_keys(self, space: str, sweep: Sweep, news: str) -> None:
         cursor = 0
         while True:
-            cursor, repaired = await self._broker.upkeep.sweep_limits(space, cursor)
+            cursor, repaired = await sweep(space, cursor)
             for name in repaired:
-                event(logger, logging.WARNING, "limit.repaired", limit=name, space=space)
+                event(logger, logging.WARNING, news, key=name, space=space)
             if cursor == 0:
                 return
             await asyncio.sleep(SWEEP_PAUSE_SECONDS)

@@ -13,6 +13,7 @@ PRINTS = {
     "limits.md": "A B C D\n",
     "bounds.md": "Dear Bob\n2 of 2\n",
     "pause.md": "paused by ann: 3 wait\nA B C\n",
+    "uniqueness.md": "True True False\nTrue\nA\nTrue A\n",
 }
 
 

@@ -110,7 +110,7 @@ def what_a_state_needs_is_there(snapshot: Snapshot) -> None:
     needs = {
         State.SCHEDULED: {"DUE"},
         State.QUEUED: set(),
-        State.WAITING: {"WAITS", "TURN", "TIES"},
+        State.WAITING: {"WAITS", "TURN", "TIES"},  # and a time to start, if it has not come yet
         State.RUNNING: {"ATTEMPT", "RUNNER", "STARTED"},
         State.COMPLETED: {"FINISHED", "RESULT"},
         State.FAILED: {"FINISHED", "ERROR"},
@@ -120,7 +120,8 @@ def what_a_state_needs_is_there(snapshot: Snapshot) -> None:
     for job in jobs_of(snapshot).values():
         needed = needs[State(job["STATE"])] | {"SPEC", "CREATED"}
         assert needed <= job.keys()
-        assert not (ending - needed) & job.keys()
+        beyond = (ending - needed) & job.keys()
+        assert not beyond or (job["STATE"] == State.WAITING and beyond == {"DUE"})
 
 
 def limits_of(job: dict[str, Any]) -> list[dict[str, Any]]:
@@ -147,19 +148,38 @@ def places_are_held_by_what_runs(snapshot: Snapshot) -> None:
 
 
 def a_waiting_job_stands_where_its_obstacle_is(snapshot: Snapshot) -> None:
-    """A waiting job stands in the line of the limit it waits for, and somebody is to think of that limit."""
+    """A waiting job stands in the line of the limit it waits for, and somebody is to think of that limit; or
+    behind the job that holds its unique name, alone."""
     found = {
-        (token, key.removeprefix("waiters:"))
+        (token, key.replace("waiters:", "limit ", 1).replace("followers:", "unique ", 1))
         for key, tokens in snapshot.items()
-        if key.startswith("waiters:")
+        if key.startswith(("waiters:", "followers:"))
         for token in tokens
     }
-    jobs = jobs_of(snapshot).items()
-    assert found == {
-        (token, job["WAITS"].removeprefix("limit ")) for token, job in jobs if job["STATE"] == State.WAITING
-    }
-    thought_of = snapshot.get("limited", {}).keys() | snapshot.get("clock", {}).keys()
-    assert {name for _, name in found} <= thought_of
+    jobs = jobs_of(snapshot)
+    assert found == {(token, job["WAITS"]) for token, job in jobs.items() if job["STATE"] == State.WAITING}
+    thought_of = {f"limit {name}" for key in ("limited", "clock") for name in snapshot.get(key, {})}
+    thought_of |= {f"unique {name}" for name in snapshot.get("unique", {})}
+    assert {obstacle for _, obstacle in found} <= thought_of
+    assert all(len(tokens) == 1 for key, tokens in snapshot.items() if key.startswith("followers:"))
+
+
+def unique_names_are_held_by_one_live_job_each(snapshot: Snapshot) -> None:
+    """A unique name is held by the one live job that has it and does not wait for it; if it is given up at a
+    start, not by one that runs."""
+    held = snapshot.get("unique", {})
+    holders: dict[str, list[str]] = defaultdict(list)
+    for token, job in jobs_of(snapshot).items():
+        unique = json.loads(job["TIES"]).get("unique") if "TIES" in job else None
+        if unique is None or job["STATE"] in FINAL or job.get("WAITS", "").startswith("unique "):
+            continue
+        started = "ATTEMPT" in job
+        if not unique.get("started") or not started:
+            holders[unique["name"]].append(token)
+        elif held.get(unique["name"]) == token:
+            assert job["STATE"] != State.RUNNING  # it was requeued
+            holders[unique["name"]].append(token)
+    assert {name: [token] for name, token in held.items()} == holders
 
 
 def the_history_is_in_order(snapshot: Snapshot) -> None:
@@ -250,6 +270,7 @@ OF_A_MOMENT: tuple[Callable[[Snapshot], None], ...] = (
     what_a_state_needs_is_there,
     places_are_held_by_what_runs,
     a_waiting_job_stands_where_its_obstacle_is,
+    unique_names_are_held_by_one_live_job_each,
     the_history_is_in_order,
     indexes_list_every_job,
     counters_add_up,

@@ -23,7 +23,8 @@ from queuecore.model import (
     line_name,
 )
 from queuecore.model.limits import BoundLimit
-from queuecore.store import Broker, Entry, EntryOptions
+from queuecore.model.unique import BoundUnique
+from queuecore.store import Answer, Broker, Entry, EntryOptions
 from tests.store.snapshot import Snapshot, changes, snapshot
 
 SPACE = "main"
@@ -94,16 +95,17 @@ class Scene:
         owner: str = "",
         max_crashes: int = DEFAULT_MAX_CRASHES,
         limits: Sequence[BoundLimit] = (),
-    ) -> None:
+        unique: BoundUnique | None = None,
+    ) -> list[Answer]:
         options = EntryOptions(
             delay=round(delay * 1000),
             owner=owner,
             max_crashes=max_crashes,
-            ties=Ties(tuple(limits)) if limits else None,
+            ties=Ties(tuple(limits), unique) if limits or unique else None,
         )
         plain = options == EntryOptions()
         entries = [Entry(token_of(name), spec(), None if plain else options) for name in names]
-        await self.broker.requests.enqueue(SPACE, line_name(queue, runs, line), entries)
+        return await self.broker.requests.enqueue(SPACE, line_name(queue, runs, line), entries)
 
     async def advance(
         self,

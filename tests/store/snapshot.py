@@ -11,7 +11,7 @@ from queuecore.store.keys import FIELDS, NAMES
 Snapshot = dict[str, Any]
 
 FIELD_OF = {letter: name for name, letter in FIELDS.items()}
-ENDING = ("unique:", "alive:", "call:", "counted:", "amount:")
+ENDING = ("idempotency:", "alive:", "call:", "counted:", "amount:")
 # They change with every call and decide nothing else: a runner's latest answer, when somebody last looked.
 LEFT_OUT = ("call:", "recovery", "rate:")
 

@@ -13,8 +13,8 @@ HOUR = 3600.0
 SPEC = spec()
 
 
-def unique(name: str, *, fingerprint: str = "f", key: str = "key", window: int = 60_000) -> Entry:
-    return Entry(token_of(name), SPEC, EntryOptions(unique=key, fingerprint=fingerprint, window=window))
+def keyed(name: str, *, fingerprint: str = "f", key: str = "key", window: int = 60_000) -> Entry:
+    return Entry(token_of(name), SPEC, EntryOptions(idempotency=key, fingerprint=fingerprint, window=window))
 
 
 def following(name: str) -> Entry:
@@ -95,7 +95,7 @@ async def test_the_same_ids_again_change_nothing(scene: Scene) -> None:
     entries = [
         Entry(token_of("a"), SPEC),
         Entry(token_of("b"), SPEC, EntryOptions(owner="me")),
-        unique("c"),
+        keyed("c"),
     ]
     first = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
     scene.see()
@@ -118,10 +118,10 @@ async def test_one_id_twice_in_a_batch_is_one_job(scene: Scene) -> None:
 
 
 async def test_a_known_idempotency_key_answers_with_the_earlier_job(scene: Scene) -> None:
-    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a")])
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("a")])
     scene.see()
 
-    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("b")])
+    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("b")])
 
     assert answers == [Submitted(id_of("a"), created=False)]
     assert scene.changes() == {}
@@ -131,11 +131,11 @@ async def test_a_known_idempotency_key_answers_with_the_earlier_job(scene: Scene
 async def test_jobs_that_follow_one_whose_key_is_known_are_not_stored_either(
     scene: Scene, fingerprint: str
 ) -> None:
-    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a")])
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("a")])
     scene.see()
 
     answers = await scene.broker.requests.enqueue(
-        SPACE, DEFAULT_LINE, [unique("b", fingerprint=fingerprint), following("c"), following("d")]
+        SPACE, DEFAULT_LINE, [keyed("b", fingerprint=fingerprint), following("c"), following("d")]
     )
 
     assert scene.changes() == {}
@@ -145,7 +145,7 @@ async def test_jobs_that_follow_one_whose_key_is_known_are_not_stored_either(
 
 
 async def test_jobs_that_follow_one_with_a_new_key_are_stored_with_it(scene: Scene) -> None:
-    entries = [unique("a"), following("b"), following("c")]
+    entries = [keyed("a"), following("b"), following("c")]
 
     first = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
     again = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, entries)
@@ -156,11 +156,11 @@ async def test_jobs_that_follow_one_with_a_new_key_are_stored_with_it(scene: Sce
 
 
 async def test_a_known_idempotency_key_with_other_content_is_a_conflict(scene: Scene) -> None:
-    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a")])
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("a")])
     scene.see()
 
     conflict, other = await scene.broker.requests.enqueue(
-        SPACE, DEFAULT_LINE, [unique("b", fingerprint="g h"), Entry(token_of("c"), SPEC)]
+        SPACE, DEFAULT_LINE, [keyed("b", fingerprint="g h"), Entry(token_of("c"), SPEC)]
     )
 
     assert isinstance(conflict, IdempotencyConflict)
@@ -170,29 +170,29 @@ async def test_a_known_idempotency_key_with_other_content_is_a_conflict(scene: S
 
 
 async def test_two_equal_keys_in_one_batch_are_one_job(scene: Scene) -> None:
-    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a"), unique("b")])
+    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("a"), keyed("b")])
 
     assert answers == [Submitted(id_of("a"), created=True), Submitted(id_of("a"), created=False)]
     assert scene.line() == ["a"]
 
 
 async def test_an_idempotency_key_ends_with_its_window(scene: Scene) -> None:
-    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a", window=60_000)])
-    key = scene.key("unique:key")
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("a", window=60_000)])
+    key = scene.key("idempotency:key")
     assert 0 < scene.database.pttl(key) <= 60_000
     scene.database.delete(key)
 
-    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("b")])
+    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("b")])
 
     assert answers == [Submitted(id_of("b"), created=True)]
 
 
 async def test_an_idempotency_key_of_a_removed_job_is_free(scene: Scene) -> None:
-    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("a")])
+    await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("a")])
     await scene.broker.requests.cancel(id_of("a"))
     await scene.broker.pruning.delete(id_of("a"))
 
-    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [unique("b")])
+    answers = await scene.broker.requests.enqueue(SPACE, DEFAULT_LINE, [keyed("b")])
 
     assert answers == [Submitted(id_of("b"), created=True)]
 

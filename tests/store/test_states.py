@@ -25,7 +25,7 @@ KEYS_PAGE = (ROOT / "docs" / "redis-keys.md").read_text("utf-8")
 FILES = {path.stem for path in LUA.glob("*.lua")}
 TABLE = {transition.name: transition for transition in TRANSITIONS}
 # Every script that ends or protects work passes at maxmemory; only these make new work and need not.
-REFUSED_WHEN_FULL = {"enqueue", "unique", "hand_over", "requeue", "bounds", "room"}
+REFUSED_WHEN_FULL = {"enqueue", "idempotency", "take_name", "hand_over", "requeue", "bounds", "room"}
 # How an outcome's verb, as advance.lua knows it, is called by the runner.
 OUTCOMES = {
     "complete": "Completed",

@@ -239,6 +239,7 @@ export function makeJobCard(first, { titleOf }) {
     if (job.state === "running") return job.cancel_requested ? "Stopping" : "Starting";
     if (job.state === "scheduled")
       return job.due_at ? `Tried again ${ago(job.due_at)}` : "Waits for its time";
+    if (job.waits_for?.reason === "unique") return "Starts when the one before it has ended";
     if (job.waits_for) return `Starts when “${job.waits_for.name}” has room`;
     if (!job.position) return "Waiting";
     return job.position === 1 ? "Next in line" : `${count(job.position - 1, "job")} ahead of yours`;

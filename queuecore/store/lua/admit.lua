@@ -1,12 +1,13 @@
 -- admit: jobs whose obstacle is gone go to the front of their lines
 -- from   waiting
--- to     queued
+-- to     queued, scheduled
 -- flags  allow-oom
 -- ARGV   (part of whatever takes an obstacle away)
 -- Takes a waiting job from where it stands; what becomes of it is the caller's to write.
 local function leave_waiting(job)
   local reason, name = string.match(job[WAITS] or '', '^(%a+) (.*)$')
   if reason == 'limit' then call('ZREM', base .. K_WAITERS .. name, job.token) end
+  if reason == 'unique' then call('ZREM', base .. K_FOLLOWERS .. name, job.token) end
   call('ZREM', base .. K_WAITING, job.token)
   call('HDEL', job.key, WAITS)
 end

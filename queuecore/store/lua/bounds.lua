@@ -40,8 +40,7 @@ end
 
 -- The name and amount of the first bound that refuses a job, and 'bound'; nothing where none does, or its key is known.
 local function refuse_over_bounds(options, now)
-  local holder = options.unique and call('GET', base .. K_UNIQUE .. options.unique)
-  if holder and call('EXISTS', job_key(string.match(holder, '^(%S+)'))) == 1 then return end
+  if options.idempotency and find_request(options) then return end
   for _, bound in ipairs(options.bounds) do
     local name, together, most = bound[1], bound[3], bound[4]
     if most >= 0 then

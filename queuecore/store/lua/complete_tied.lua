@@ -11,5 +11,6 @@ local function complete_tied(token, attempt, result, now)
   notify(token, version_of(job), 'completed', result)
   call('HDEL', base .. K_WATCHED, token)
   count('completed', 1)
+  leave_name(job)
   return true
 end

@@ -21,15 +21,6 @@ local function wake_one(line)
   end
 end
 
--- Tells idle runners of what this call has put back in line. One that finds more than it can take wakes the next.
-local function wake_pushed()
-  for line, n in pairs(pushed) do
-    for _ = 1, math.min(n, 4) do
-      if not wake_one(line) then break end
-    end
-  end
-end
-
 -- Takes a runner that ends off all lists of idle ones. Which those are, it has said when it registered.
 local function leave_idle(runner)
   local said = call('HGET', base .. K_RUNNERS, runner)

@@ -4,8 +4,8 @@
 -- attempts, under their names, from the claim to its outcome; a job that stands anywhere holds none.
 local LOOK_AGAIN_MS = 5000
 
-local function limits_of(ties)
-  return cjson.decode(ties).limits or {}
+local function limits_of(job)
+  return ties_of(job).limits or {}
 end
 
 -- What the limit allows: the number of places; or interval and burst. An operator's word comes before the job's.
@@ -88,7 +88,7 @@ end
 -- Gives back all places that the job's latest attempt held.
 local function leave_places(job)
   local name = name_of(job.token, job.attempt)
-  for _, limit in ipairs(limits_of(call('HGET', job.key, TIES))) do
+  for _, limit in ipairs(limits_of(job)) do
     if limit.places then leave_place(limit.name, name) end
   end
 end
@@ -96,8 +96,8 @@ end
 -- What waits for a limit: the ties of the first one say what it is.
 local function waited_limit(name)
   local first = call('ZRANGE', base .. K_WAITERS .. name, 0, 0)[1]
-  local ties = first and call('HGET', job_key(first), TIES)
-  for _, limit in ipairs(ties and limits_of(ties) or {}) do
+  local job = first and read(first, TIES)
+  for _, limit in ipairs(job and limits_of(job) or {}) do
     if limit.name == name then return limit end
   end
   return nil
@@ -135,7 +135,7 @@ end
 -- Whether a tied job that was taken out of its line may start its next attempt; else it is set aside.
 local function may_start(token, name, now)
   local job = read(token, TIES, LINE, TURN)
-  local limits = limits_of(job[TIES])
+  local limits = limits_of(job)
   local full = first_full(limits, tonumber(now))
   if full then
     remember_waiters(full, tonumber(now))
@@ -144,6 +144,7 @@ local function may_start(token, name, now)
     return false
   end
   take_places(limits, name, tonumber(now))
+  leave_name_at_start(job)
   return true
 end
 

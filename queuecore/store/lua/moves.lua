@@ -23,12 +23,3 @@ local function go_to_front(job, class, ...)
     move(job, 'queued', SEQ, to_front(line, job.token), LINE, line, ...)
   end
 end
-
--- Ends a job without a result: `state` is failed or cancelled; `now` is a number or its text.
-local function close(job, state, now, ...)
-  call('HDEL', job.key, CANCEL, DUE)
-  call('ZADD', base .. (state == 'failed' and K_FAILED or K_CANCELLED), now, job.token)
-  move(job, state, FINISHED, now, ...)
-  call('HDEL', base .. K_WATCHED, job.token)
-  count(state, 1)
-end

@@ -26,7 +26,9 @@ function checks.scheduled(token, job)
 end
 
 function checks.waiting(token, job)
-  local name = string.match(job[WAITS] or '', '^limit (.*)$') or ''
+  local reason, name = string.match(job[WAITS] or '', '^(%a+) (.*)$')
+  if reason == 'unique' then return keep_following(job, name) end
+  name = name or ''
   call('ZADD', base .. K_LIMITED, 'NX', now, name)
   if call('ZSCORE', base .. K_WAITERS .. name, token) and call('ZSCORE', base .. K_WAITING, token) then return false end
   set_aside(token, job[LINE], job[TURN], 'limit', name, K_WAITERS)
@@ -38,7 +40,7 @@ function checks.running(token, job)
   if call('HEXISTS', base .. K_RUNNERS, runner) == 1 then
     -- The rest is the business of the runner's heartbeat and of reconcile.
     local name, repaired = name_of(token, job.attempt), false
-    for _, limit in ipairs(job.mark ~= '' and limits_of(job[TIES]) or {}) do
+    for _, limit in ipairs(limits_of(job)) do
       if limit.places and take_place(limit, name) then repaired = true end
     end
     return call('SADD', base .. K_RUNNING .. runner, name) == 1 or repaired
@@ -60,7 +62,8 @@ for index = 2, #ARGV do
   local token = ARGV[index]
   local job = read(token, LINE, SEQ, DUE, FINISHED, WAITS, TURN, TIES)
   local check = job and checks[job.state]
-  if check and check(token, job) then repaired[#repaired + 1] = token end
+  local was_amiss = check and check(token, job)
+  if job and job.mark == TIED and keep_name(job) or was_amiss then repaired[#repaired + 1] = token end
 end
 
 sort_latest_first(lost)

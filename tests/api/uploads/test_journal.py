@@ -200,7 +200,7 @@ async def test_files_of_a_job_that_is_gone_go_after_a_while(site: Site) -> None:
 async def make_key_expire(site: Site, redis_url: str, job_id: str) -> None:
     """Have the time of the only idempotency key, whose job this is, be over."""
     with redis.Redis.from_url(redis_url) as client:
-        client.delete(*client.keys("*unique:*"))
+        client.delete(*client.keys("*idempotency:*"))
     (path,) = site.service.storage.root.glob(f"??/{job_id.partition('.')[2]}/upload.json")
     written = msgspec.json.decode(path.read_bytes())
     written["received_ms"] -= 86_400_000 + 1
