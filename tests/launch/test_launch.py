@@ -56,12 +56,12 @@ def test_it_serves_the_page_and_a_signal_stops_all_of_it(
     service = launch()
     assert service.answers("/")
     wait_until(service.answers, "ready")
+    wait_until(lambda: len(service.family()) >= 4, "Redis, the API, a worker and a runner")
     family = service.family()
 
     code = service.stop(number)
 
     assert code == 0
-    assert len(family) >= 4
     assert not [pid for pid in family if is_running(pid)]
     assert str(tmp_path / "data") in service.output
     said = [
