@@ -39,10 +39,10 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "prune": (*_JOBS, "watching"),
     "reconcile": (*_ENDS, "release"),
     "register": ("basics",),
-    "requeue": (*_MOVES, "ties", "unique", "idempotency", "bounds"),
+    "requeue": (*_MOVES, "ties", "unique", "bounds"),
     "resume_queue": ("basics", "lines"),
     "revoke": ("basics",),
-    "room": (*_JOBS, "idempotency", "bounds"),
+    "room": (*_JOBS, "bounds"),
     "sweep": (
         *(*_MOVES, "set_aside", "ties", "admit", "unique", "keep_name", "limits", "close", "attempts"),
         "recover",

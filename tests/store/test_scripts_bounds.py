@@ -18,8 +18,8 @@ def kept(most: int | None, amount: int) -> Bound:
     return Bound("ann", most, amount=amount, until="removed")
 
 
-def entry(name: str, *bounds: Bound, unique: str = "", follows: bool = False) -> Entry:
-    key = {"unique": unique, "fingerprint": "f", "window": 60_000} if unique else {}
+def entry(name: str, *bounds: Bound, idempotency: str = "", follows: bool = False) -> Entry:
+    key = {"idempotency": idempotency, "fingerprint": "f", "window": 60_000} if idempotency else {}
     return Entry(token_of(name), SPEC, EntryOptions(bounds=counted_under(bounds), follows=follows, **key))  # type: ignore[arg-type]
 
 
@@ -63,7 +63,7 @@ async def test_a_job_too_many_is_refused_and_nothing_is_stored(scene: Scene) -> 
     await put(scene, entry("a", ended(2)), entry("b", ended(2)))
     scene.see()
 
-    (answer,) = await put(scene, entry("c", ended(2), unique="key"))
+    (answer,) = await put(scene, entry("c", ended(2), idempotency="key"))
 
     assert isinstance(answer, BoundReached)
     assert (answer.name, answer.until, answer.amount, answer.most) == ("ann", "ended", 2, 2)
@@ -100,9 +100,9 @@ async def test_an_ended_job_makes_room_and_one_that_is_kept_makes_none(scene: Sc
 
 
 async def test_a_key_that_is_known_is_answered_at_the_bound_and_counts_nothing(scene: Scene) -> None:
-    await put(scene, entry("a", ended(1), unique="key"))
+    await put(scene, entry("a", ended(1), idempotency="key"))
 
-    (answer,) = await put(scene, entry("b", ended(1), unique="key"))
+    (answer,) = await put(scene, entry("b", ended(1), idempotency="key"))
 
     assert answer == Submitted(id_of("a"), created=False)
     assert await amounts(scene, ended(1)) == [1]
