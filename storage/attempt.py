@@ -61,7 +61,7 @@ class AttemptFiles:
 
         Raises:
             StorageRefused: the disk takes nothing now; so may each write. Let it through: the attempt is
-                tried again later, and for a day it costs the job none of its retries.
+                tried again later, and for a day it costs the job none of its retries, if it has any.
         """
         file = self._room.create(self.scratch / _plain(filename))
         return cast("BinaryIO", io.BufferedWriter(file, _BUFFER))

@@ -16,6 +16,7 @@ class Pace:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._spent_until: dict[str, float] = {}
+        self._most = MOST_CLIENTS
 
     def take(self, client: str, a_minute: int) -> float:
         """Take one request of a client.
@@ -33,7 +34,7 @@ class Pace:
         wait = spent_until + each - now - MINUTE
         if wait > 1e-6:
             return wait
-        if client not in self._spent_until and len(self._spent_until) >= MOST_CLIENTS:
+        if client not in self._spent_until and len(self._spent_until) >= self._most:
             self._forget(now)
         self._spent_until[client] = spent_until + each
         return 0.0
@@ -45,3 +46,5 @@ class Pace:
 
     def _forget(self, now: float) -> None:
         self._spent_until = {client: until for client, until in self._spent_until.items() if until > now}
+        # However many come in a minute, they are looked through once for each that came.
+        self._most = max(MOST_CLIENTS, 2 * len(self._spent_until))

@@ -10,6 +10,7 @@ import time
 from queuecore import BrokerUnavailable, Queue, QueueError
 
 EVERY = 1.0  # seconds between two questions what others have ended
+OVERLAP_MS = 60_000  # asked for again each time, should Redis' clock go back: a replica took over
 SPARE = 3600.0  # seconds that an entry is kept longer, should the clocks of Redis and this machine differ
 
 
@@ -60,12 +61,12 @@ class SignedOut:
             self._unwritten.pop(session, None)
 
     async def _read(self) -> None:
-        found = await self._queue.inspector.figures.revoked(since_ms=self._seen_ms)
-        now = time.time()
+        found = await self._queue.inspector.figures.revoked(since_ms=self._seen_ms - OVERLAP_MS)
+        now, is_news = time.time(), not found.keys() <= self._until.keys()
         for session, until_ms in found.items():
             self._until[session] = until_ms / 1000 + SPARE
             self._seen_ms = max(self._seen_ms, until_ms)
-        if found:
+        if is_news:
             self._until = {session: until for session, until in self._until.items() if until > now}
 
 

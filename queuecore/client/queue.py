@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 import msgspec
 
 from ..handling import Handler, Registry
 from ..model import (
-    DEFAULT_MAX_CRASHES,
     DEFAULT_SPACE,
     MAX_ARGUMENTS_BYTES,
-    SCHEMA,
     Bound,
     BoundReached,
     BrokerUnavailable,
@@ -25,20 +23,15 @@ from ..model import (
     Line,
     LineName,
     PauseNote,
-    PayloadTooLarge,
     QueueClosed,
     Retention,
-    Spec,
     State,
     Submitted,
-    Ties,
     Unconfirmed,
     Unique,
     check_bounds,
     check_limits,
     check_name,
-    line_name,
-    new_token,
     new_tokens,
     seconds,
     split_job_id,
@@ -48,14 +41,11 @@ from ..store import (
     IDEMPOTENCY_WINDOW,
     Answer,
     Broker,
-    CountedUnder,
     Entry,
-    EntryOptions,
     Events,
-    counted_under,
-    idempotency_name,
 )
 from .coalescing import LARGEST_BATCH, Coalescing, accepted
+from .entries import PLAIN, Entries, Place, bind_together, id_at
 from .inspector import Inspector
 from .job import Job
 from .mistakes import no_handler, no_request
@@ -63,22 +53,8 @@ from .mistakes import no_handler, no_request
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Place = tuple[str, str, Entry]  # space, line, and what is stored of a job
-
 SHORTEST_WINDOW: Final = 0.001  # seconds
 LARGEST_PAYLOAD: Final = 512 * 1024**2  # bytes: no value in Redis is larger
-
-PLAIN: Final = JobRequest(kind="")  # nothing special; the kind is the handler's
-
-_encode = msgspec.msgpack.Encoder().encode
-
-
-class _Usual(NamedTuple):
-    """What all plain jobs of a handler have in common: line, beginning of the spec, options."""
-
-    line: str
-    spec_start: bytes
-    options: EntryOptions | None
 
 
 class Queue:
@@ -107,12 +83,14 @@ class Queue:
         self.inspector = Inspector(broker, space=space, retention=retention)
         self.events = Events(broker)
         window = seconds(idempotency_window, name="idempotency_window", least=SHORTEST_WINDOW)
-        self._window_ms = round(window * 1000)
-        self._max_arguments_bytes = whole_number(
-            max_arguments_bytes, name="max_arguments_bytes", least=1, most=LARGEST_PAYLOAD
+        self._entries = Entries(
+            space=space,
+            window_ms=round(window * 1000),
+            max_arguments_bytes=whole_number(
+                max_arguments_bytes, name="max_arguments_bytes", least=1, most=LARGEST_PAYLOAD
+            ),
         )
         self._coalescing = Coalescing(broker)
-        self._usual: dict[Handler[..., Any], _Usual] = {}
 
     @classmethod
     def connect(
@@ -187,7 +165,7 @@ class Queue:
         if not isinstance(handler, Handler):
             raise no_handler(handler)
         return await self._put(
-            self._entry(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns.declared
+            self._entries.make(handler, handler.encode(*args, **kwargs), PLAIN), handler.returns.declared
         )
 
     def options(
@@ -242,15 +220,15 @@ class Queue:
         if not isinstance(request, JobRequest):
             raise no_request(request)
         handler = self.registry[request.kind]
-        place = self._entry(handler, handler.encode_mapping(request.args), request)
+        place = self._entries.make(handler, handler.encode_mapping(request.args), request)
         try:
             return await self._coalescing.send(*place)
         except QueueClosed:
             raise
         except BrokerUnavailable as error:
             # With the id that it has now, so that the same request makes the same job.
-            again = msgspec.structs.replace(request, id=_id_at(place))
-            raise Unconfirmed(error.reason, [_id_at(place)], lambda: self.submit(again)) from error
+            again = msgspec.structs.replace(request, id=id_at(place))
+            raise Unconfirmed(error.reason, [id_at(place)], lambda: self.submit(again)) from error
 
     async def submit_together(self, requests: Sequence[JobRequest]) -> list[Submitted]:
         """Put the jobs of one request in line, in order, all of them or none.
@@ -263,37 +241,29 @@ class Queue:
 
         Raises: as `submit`, and ValueError where the requests are others than that.
         """
-        first, *others = requests
-        if len(others) >= LARGEST_BATCH:
-            raise ValueError(f"at most {LARGEST_BATCH} jobs are submitted together, not {len(requests)}")
-        if any(request.idempotency_key for request in others):
+        if not 1 <= len(requests) <= LARGEST_BATCH:
+            raise ValueError(f"1 to {LARGEST_BATCH} jobs are submitted together, not {len(requests)}")
+        if any(request.idempotency_key for request in requests[1:]):
             raise ValueError("only the first of jobs that are submitted together may have an idempotency key")
         places = [
-            self._entry(handler := self.registry[each.kind], handler.encode_mapping(each.args), each)
+            self._entries.make(handler := self.registry[each.kind], handler.encode_mapping(each.args), each)
             for each in requests
         ]
         lines = {(space, line) for space, line, _ in places}
         if len(lines) > 1:
             raise ValueError(f"jobs that are submitted together go to one line, not to {len(lines)}")
-        entries = [entry for _, _, entry in places]
-        if first.bounds:
-            counted = counted_under(first.bounds, *(each.bounds for each in others))
-            entries[0] = _counted(entries[0], counted)
-        if first.idempotency_key or first.bounds:
-            entries[1:] = map(_following, entries[1:])
-        if len(entries) > 1 and any(entry.options and entry.options.ties for entry in entries):
-            entries[0] = _leading(entries[0])
+        entries = bind_together(requests, [entry for _, _, entry in places])
         return await self._put_many({lines.pop(): (list(range(len(entries))), entries)}, len(entries))
 
     async def enqueue_many(self, requests: Iterable[JobRequest]) -> list[Submitted]:
         """Put many jobs in line, in order, in few calls.
 
-        All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict and
-        NotUnique the other jobs are stored.
+        All are checked before the first is sent. Raises as `submit`; on IdempotencyConflict,
+        NotUnique and BoundReached the other jobs are stored.
         """
         places: dict[tuple[str, str], tuple[list[int], list[Entry]]] = {}
         requests = list(requests)
-        registry, make_entry = self.registry, self._entry
+        registry, make_entry = self.registry, self._entries.make
         for index, (request, token) in enumerate(zip(requests, new_tokens(len(requests)), strict=True)):
             if not isinstance(request, JobRequest):
                 raise no_request(request)
@@ -390,7 +360,7 @@ class Queue:
         except QueueClosed:
             raise
         except BrokerUnavailable as error:
-            raise Unconfirmed(error.reason, [_id_at(place)], lambda: self._put(place, returns)) from error
+            raise Unconfirmed(error.reason, [id_at(place)], lambda: self._put(place, returns)) from error
 
     async def _put_many(
         self, places: dict[tuple[str, str], tuple[list[int], list[Entry]]], count: int
@@ -403,62 +373,9 @@ class Queue:
         except QueueClosed:
             raise
         except BrokerUnavailable as error:
-            ids = [_id_at((*at, entry)) for at, (_, entries) in places.items() for entry in entries]
+            ids = [id_at((*at, entry)) for at, (_, entries) in places.items() for entry in entries]
             raise Unconfirmed(error.reason, ids, lambda: self._put_many(places, count)) from error
         return [accepted(answers[index]) for index in range(count)]
-
-    def _entry(
-        self, handler: Handler[..., Any], args: bytes, request: JobRequest, token: str | None = None
-    ) -> Place:
-        """The space and line that a job goes to, and what is stored of it, under a new token if need be."""
-        if len(args) > self._max_arguments_bytes:
-            raise PayloadTooLarge(f"arguments of {handler.kind}", len(args), self._max_arguments_bytes)
-        space = self.space
-        if request.id is not None:
-            space, token = split_job_id(request.id)
-        usual = self._usual.get(handler) or self._learn_usual(handler)
-        if request.retries is None and request.timeout is None:
-            spec = usual.spec_start + args
-        else:
-            spec = _encode(Spec(SCHEMA, handler.kind, msgspec.Raw(args), request.retries, request.timeout))
-        if request is PLAIN and not (handler.limits or handler.unique):
-            return space, usual.line, Entry(token or new_token(), spec, usual.options)
-        line = usual.line
-        if request.queue is not None or request.line is not Line.NORMAL:
-            line = line_name(request.queue or handler.queue, handler.runs, request.line)
-        is_tied = handler.limits or handler.unique or request.limits or request.unique
-        ties = _ties(handler, request, args) if is_tied else None
-        return space, line, Entry(token or new_token(), spec, self._options(handler, request, ties))
-
-    def _learn_usual(self, handler: Handler[..., Any]) -> _Usual:
-        # All that comes before the arguments: an array of three, its first two.
-        start = b"\x93" + _encode(SCHEMA) + _encode(handler.kind)
-        line = line_name(handler.queue, handler.runs, Line.NORMAL)
-        usual = self._usual[handler] = _Usual(line, start, self._options(handler, PLAIN, None))
-        return usual
-
-    def _options(
-        self, handler: Handler[..., Any], request: JobRequest, ties: Ties | None
-    ) -> EntryOptions | None:
-        """What sets the job apart from a plain one; None when nothing does."""
-        key = request.idempotency_key
-        delay = round(request.delay * 1000)
-        if ties and ties.unique and ties.unique.quiet is not None:
-            delay = max(delay, ties.unique.quiet)
-        if not (key or request.owner or request.delay or ties or request.bounds):
-            usual = handler.max_crashes == DEFAULT_MAX_CRASHES
-            return None if usual else EntryOptions(max_crashes=handler.max_crashes)
-        return EntryOptions(
-            delay=delay,
-            owner=request.owner,
-            max_crashes=handler.max_crashes,
-            idempotency=idempotency_name(request.owner, key) if key else "",
-            # Another kind is other content: its result would be of another type.
-            fingerprint=f"{handler.kind} {request.fingerprint}" if key else None,
-            window=self._window_ms if key else None,
-            ties=ties,
-            bounds=counted_under(request.bounds),
-        )
 
 
 class Enqueuer:
@@ -474,42 +391,5 @@ class Enqueuer:
         """Put a job in line. See Queue.enqueue."""
         if not isinstance(handler, Handler):
             raise no_handler(handler)
-        place = self._queue._entry(handler, handler.encode(*args, **kwargs), self._request)
+        place = self._queue._entries.make(handler, handler.encode(*args, **kwargs), self._request)
         return await self._queue._put(place, handler.returns.declared)
-
-
-def _counted(entry: Entry, bounds: tuple[CountedUnder, ...]) -> Entry:
-    options = msgspec.structs.replace(entry.options or EntryOptions(), bounds=bounds)
-    return msgspec.structs.replace(entry, options=options)
-
-
-def _leading(entry: Entry) -> Entry:
-    options = msgspec.structs.replace(entry.options or EntryOptions(), together=True)
-    return msgspec.structs.replace(entry, options=options)
-
-
-def _following(entry: Entry) -> Entry:
-    options = msgspec.structs.replace(entry.options or EntryOptions(), follows=True)
-    return msgspec.structs.replace(entry, options=options)
-
-
-def _ties(handler: Handler[..., Any], request: JobRequest, args: bytes) -> Ties | None:
-    """What ties the job to others; None for nothing. Raises InvalidOption for what is none of its."""
-    limits = handler.limits if request.limits is None else request.limits
-    unique = handler.unique if request.unique is None else request.unique
-    if not (limits or unique):
-        return None
-    if request.limits:
-        handler.check_limits(request.limits)
-    if request.unique:
-        handler.check_unique(request.unique)
-    arguments = handler.decode(args)
-    job = {"kind": handler.kind, "owner": request.owner, "queue": request.queue or handler.queue}
-    return Ties(
-        tuple(limit.bound_to(arguments, job) for limit in limits),
-        unique.bound_to(arguments, job) if unique else None,
-    )
-
-
-def _id_at(place: Place) -> str:
-    return f"{place[0]}.{place[2].token}"

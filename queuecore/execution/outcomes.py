@@ -53,7 +53,8 @@ def outcome_of_failure(
     retries = claim.retries
     if retries is None:
         retries = handler.retries if handler is not None else DEFAULT_RETRIES
-    if failure.of_disk and claim.failures < DISK_TRIES:
+    # Who says that it must not be tried again is believed, also of a disk.
+    if failure.of_disk and retries > 0 and claim.failures < DISK_TRIES:
         return Retrying(claim.id, claim.attempt, disk_delay(claim.failures + 1), failure.error, outcome)
     if not failure.error.retryable or claim.failures >= retries:
         return Failing(claim.id, claim.attempt, failure.error, outcome)

@@ -87,7 +87,7 @@ def _describe(error: BaseException) -> Failure:
             title = "The job needed more memory than it may use; send less at once or raise the limit."
             return Failure(_record(OUT_OF_MEMORY, title, retryable=False))
         case _ if (found := _disk_trouble(error)) is not None:
-            return Failure(_record(found, f"{_DISK_TITLES[found]} It is tried again later."), of_disk=True)
+            return Failure(_record(found, _DISK_TITLES[found]), of_disk=True)
         case _:
             title = f"The job stopped with an unexpected error ({type(error).__name__})."
             return Failure(_record(UNEXPECTED, title, text_of(error)))

@@ -5,6 +5,7 @@ A thread can write it while its process does nothing else, and whoever reads it 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from typing import Final, TypeVar
@@ -41,11 +42,16 @@ class Note:
     def write(self, message: msgspec.Struct) -> None:
         """Put `message` in the place of the last one; one that is too long leaves an empty note."""
         body = msgspec.json.encode(message)
-        os.pwrite(self._descriptor, (body if len(body) <= NOTE_BYTES else b"").ljust(NOTE_BYTES), 0)
+        self._put(body if len(body) <= NOTE_BYTES else b"")
 
     def clear(self) -> None:
         """Take the message away."""
-        os.pwrite(self._descriptor, b" " * NOTE_BYTES, 0)
+        self._put(b"")
+
+    def _put(self, body: bytes) -> None:
+        # Where a handler has closed what was not its own, whoever writes goes on without the note.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, body.ljust(NOTE_BYTES), 0)
 
 
 def read_note(descriptor: int, decoder: msgspec.json.Decoder[T]) -> T | None:

@@ -86,7 +86,7 @@ class Figures:
         lengths = await self._lines.lengths() if flat else {}
         paused = []
         for name, said in zip(flat[::2], flat[1::2], strict=True):
-            queue = name.decode()
+            queue = name.decode(errors="replace")
             since, note = _read_pause(said)
             queued = sum(n for line, n in lengths.items() if split_line_name(line)[0] == queue)
             paused.append(PausedQueue(queue, since, note.by, note.why, queued))
@@ -112,7 +112,10 @@ class Figures:
         reply = await self._client.call(
             "ZRANGEBYSCORE", self._keys.of("REVOKED"), str(since_ms), "+inf", "WITHSCORES"
         )
-        return {name.decode(): int(float(until)) for name, until in zip(reply[::2], reply[1::2], strict=True)}
+        return {
+            name.decode(errors="replace"): int(float(until))
+            for name, until in zip(reply[::2], reply[1::2], strict=True)
+        }
 
     async def damaged(self) -> list[str]:
         """A sentence for each key of the space that holds something else than it should."""

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..handling import exit_phrase
@@ -93,7 +94,9 @@ class RunnerProcess:
         """Start a runner with so many slots of each class; `on_ready` is called when it has registered."""
         ours, theirs = socket.socketpair()
         note = make_note()
-        with theirs:
+        with ExitStack() as undo, theirs:
+            undo.callback(ours.close)
+            undo.callback(os.close, note)
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -107,6 +110,7 @@ class RunnerProcess:
                 # Out of the terminal's group: Ctrl-C is for the supervisor, which then tells its runners.
                 start_new_session=True,
             )
+            undo.pop_all()
         started = cls(id, ", ".join(slots), process, note)
         started._on_ready = on_ready
         started._channel = await Channel.open(

@@ -23,7 +23,7 @@ def attempt(*, failures: int, retries: int) -> Attempt:
     )
 
 
-@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("retries", [1, 2])
 def test_a_job_that_meets_a_full_disk_outlives_its_retries(retries: int) -> None:
     waited = 0.0
     for failures in range(DISK_TRIES):
@@ -34,6 +34,13 @@ def test_a_job_that_meets_a_full_disk_outlives_its_retries(retries: int) -> None
     last = outcome_of_failure(attempt(failures=DISK_TRIES, retries=retries), FULL)
     assert isinstance(last, Failing)
     assert 16 * 3600 < waited < 26 * 3600
+
+
+def test_a_job_without_retries_is_not_tried_again_for_a_disk() -> None:
+    outcome = outcome_of_failure(attempt(failures=0, retries=0), FULL)
+
+    assert isinstance(outcome, Failing)
+    assert outcome.error.type == "disk-full"
 
 
 def test_an_ordinary_failure_after_a_full_disk_ends_the_job() -> None:

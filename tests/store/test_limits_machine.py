@@ -6,14 +6,12 @@ There is no model here: that places are held by exactly what runs, and never too
 import os
 from collections import defaultdict
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from queuecore.model import (
@@ -35,9 +33,12 @@ from queuecore.model import (
 from queuecore.model.limits import BoundLimit
 from queuecore.store import Broker, Entry, EntryOptions
 from tests.store import invariants
+from tests.store.machines import run_machine
 from tests.store.scene import DIED, ERROR, SPACE, claimed, id_of, spec, token_of
 from tests.store.snapshot import Snapshot, snapshot
 from tests.store.test_state_machine import World
+
+EXAMPLES = int(os.environ.get("QUEUECORE_EXAMPLES", 25))
 
 LIMITS = {
     "one": BoundLimit("one", places=1),
@@ -179,18 +180,8 @@ class LimitsMachine(RuleBasedStateMachine):
 
 
 def test_limits_hold_whatever_happens(redis_url: str) -> None:
-    LimitsMachine.world = World(redis_url)
+    world = World(redis_url)
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            LimitsMachine,
-            settings=settings(
-                max_examples=int(os.environ.get("QUEUECORE_EXAMPLES", 25)),
-                stateful_step_count=40,
-                phases=[Phase.generate],  # what is found is read as it is: making it shorter takes minutes
-                report_multiple_bugs=False,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        run_machine(LimitsMachine, world, examples=EXAMPLES)
     finally:
-        LimitsMachine.world.close()
+        world.close()

@@ -10,14 +10,12 @@ from typing import Any, TypeVar
 
 import pytest
 import redis
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from queuecore.model import (
@@ -48,6 +46,7 @@ from queuecore.store import Broker, Entry, EntryOptions
 from queuecore.store.client import Client
 from queuecore.store.connection import Argument, Connection, Reply
 from tests.store import invariants
+from tests.store.machines import run_machine
 from tests.store.model import Attempt, Model, ModelJob, ModelRunner
 from tests.store.scene import DIED, ERROR, SPACE, claimed, id_of, next_message, spec, token_of
 from tests.store.snapshot import Snapshot, snapshot
@@ -577,26 +576,13 @@ def world(redis_url: str) -> Iterator[World]:
     world.close()
 
 
-def run_machine(world: World, *, examples: int, steps: int, shrink: bool) -> None:
-    machine = type("QueueMachine", (QueueMachine,), {"world": world})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
-            database=None,
-        ),
-    )
-
-
 def test_the_queue_does_what_its_model_does(world: World) -> None:
     # A failure is shown as it was found; to have it made small, run the deep test.
-    run_machine(world, examples=60, steps=40, shrink=False)
+    run_machine(QueueMachine, world, examples=60, steps=40, shrink=False)
 
 
 @pytest.mark.slow
 def test_the_queue_does_what_its_model_does_in_many_long_runs(world: World) -> None:
-    run_machine(world, examples=int(os.environ.get("QUEUECORE_EXAMPLES", "500")), steps=100, shrink=True)
+    run_machine(
+        QueueMachine, world, examples=int(os.environ.get("QUEUECORE_EXAMPLES", "500")), steps=100, shrink=True
+    )

@@ -1,18 +1,16 @@
 """Unique jobs, beside limits, in any order of what can happen: invariants.py holds after every step."""
 
-import os
-
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import precondition, rule
 
 from queuecore.model import JobNotFound, Line, NotUnique, Submitted, Ties, line_name
 from queuecore.model.unique import BoundUnique
 from queuecore.store import Entry, EntryOptions
 from tests.store import invariants
+from tests.store.machines import run_machine
 from tests.store.scene import SPACE, spec, token_of
 from tests.store.snapshot import snapshot
-from tests.store.test_limits_machine import LIMITS, LimitsMachine
+from tests.store.test_limits_machine import EXAMPLES, LIMITS, LimitsMachine
 from tests.store.test_state_machine import World
 
 UNIQUES = [
@@ -73,18 +71,8 @@ class UniqueMachine(LimitsMachine):
 
 
 def test_names_are_held_by_one_whatever_happens(redis_url: str) -> None:
-    UniqueMachine.world = World(redis_url)
+    world = World(redis_url)
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            UniqueMachine,
-            settings=settings(
-                max_examples=int(os.environ.get("QUEUECORE_EXAMPLES", 25)),
-                stateful_step_count=40,
-                phases=[Phase.generate],  # what is found is read as it is: making it shorter takes minutes
-                report_multiple_bugs=False,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        run_machine(UniqueMachine, world, examples=EXAMPLES)
     finally:
-        UniqueMachine.world.close()
+        world.close()

@@ -1,6 +1,7 @@
 """How a worker starts, drains and stops, as a real process."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from launch.private_redis import PrivateRedis
 from queuecore import Job, JobCancelled, JobFailed, Queue, Registry, State
 from queuecore.model import WorkerOptions
 from queuecore.worker.control import Drain, Start, from_supervisor
-from queuecore.worker.runner_process import new_runner_id
+from queuecore.worker.runner_process import RunnerProcess, new_runner_id
 from tests.worker.worker_process import Worker, eventually, is_alive
 
 StartWorker = Callable[..., Worker]
@@ -288,3 +289,18 @@ async def _at_work(worker: Worker, marks: Path, *, lines: int) -> None:
 
 async def _attempt(job: Job[Any], number: int) -> bool:
     return (await job.record()).attempt >= number
+
+
+async def test_a_runner_that_cannot_be_started_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    before = os.listdir("/proc/self/fd")
+
+    with pytest.raises(BlockingIOError):
+        await RunnerProcess.start(
+            "r", worker="w", slots={}, options=WorkerOptions(redis_url=""), on_ready=lambda _: None
+        )
+
+    assert os.listdir("/proc/self/fd") == before

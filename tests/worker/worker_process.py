@@ -91,13 +91,6 @@ def _arguments(pid: int) -> list[str]:
         return []
 
 
-def seconds_to_start_a_runner() -> float:
-    """Return how long a new runner takes to load its code just now; on a busy machine, that is long."""
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import queuecore.worker.runner, handlers"], check=True, cwd=ROOT)
-    return time.monotonic() - began
-
-
 def children(pid: int) -> list[int]:
     """Return the ids of a process's children that are not dead."""
     try:

@@ -47,3 +47,17 @@ def test_clients_without_a_debt_are_forgotten() -> None:
     pace.take("one more", 60)
 
     assert len(pace._spent_until) == 1
+
+
+def test_many_clients_at_once_are_not_looked_through_for_each_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, looks = Clock(), []
+    pace = Pace(clock=clock)
+    forget = pace._forget
+    monkeypatch.setattr(pace, "_forget", lambda now: (looks.append(now), forget(now)))
+
+    for number in range(4 * MOST_CLIENTS):
+        pace.take(str(number), 60)
+
+    assert len(looks) == 2
